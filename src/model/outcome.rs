@@ -1,0 +1,103 @@
+//! What became of a request: every attempt made, how long it took and why it ended.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DownloadMethod, Error, MediaMetadata};
+
+/// One path tried for a link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// In-process or tool.
+    pub method: DownloadMethod,
+    /// `api`, `yt-dlp` or `gallery-dl`.
+    pub by: String,
+    /// How long it took.
+    #[serde(rename = "seconds", with = "seconds")]
+    pub took: Duration,
+    /// How it ended.
+    pub end: AttemptEnd,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// It delivered.
+    Ok,
+    /// No other path can help: gone, private, unsupported.
+    Fatal {
+        /// Why.
+        error: Error,
+    },
+    /// The same path may work later.
+    Retry {
+        /// Why.
+        error: Error,
+    },
+    /// Another path may do better.
+    NextAttempt {
+        /// Why.
+        error: Error,
+    },
+}
+
+impl AttemptEnd {
+    /// Why it did not deliver.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            AttemptEnd::Ok => None,
+            AttemptEnd::Fatal { error } | AttemptEnd::Retry { error } | AttemptEnd::NextAttempt { error } => {
+                Some(error)
+            }
+        }
+    }
+}
+
+/// Something that was delivered: a Discord message, or a file in a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// Links to messages, or paths of files.
+    pub places: Vec<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The request's id.
+    pub request: String,
+    /// The routed platform, if any recognised the link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+    /// What the post holds, and the files as they were delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MediaMetadata>,
+    /// Where the files went.
+    #[serde(default)]
+    pub posted: Posted,
+    /// Why it failed, if it did. Some files may have been delivered all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// From asked to done.
+    #[serde(rename = "seconds", with = "seconds")]
+    pub took: Duration,
+}
+
+mod seconds {
+    //! Durations in JSON: seconds with fraction.
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}

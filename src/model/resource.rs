@@ -1,0 +1,62 @@
+//! What a link points to, as the registry understood it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A platform's short name, for example `twitter`: stable, used in settings, statistics and JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct PlatformId(pub &'static str);
+
+impl fmt::Display for PlatformId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What kind of thing a link points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// A post that may hold pictures, videos or both.
+    Post,
+    /// A single video.
+    Video,
+    /// A list of videos.
+    Playlist,
+    /// Somebody's page.
+    Profile,
+    /// A story that vanishes after a day.
+    Story,
+    /// A media file itself.
+    File,
+    /// A short or share link: where it leads is only known after asking (see `Platform::is_short_link`).
+    ShortLink,
+    /// Anything a tool may know better than we do.
+    Unknown,
+}
+
+/// A routed link: which platform, what kind, which id, and the one canonical spelling that cache and logs use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Resource {
+    /// The platform whose file recognised the link.
+    pub platform: PlatformId,
+    /// What it points to.
+    pub kind: ResourceKind,
+    /// The platform's own id of it. For [`ResourceKind::Unknown`] and [`ResourceKind::File`] the canonical link.
+    pub id: String,
+    /// The link in its canonical spelling, without tracking parameters.
+    pub canonical: Url,
+    /// For links to one item of a post (`/photo/2`): its place, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<usize>,
+}
+
+impl Resource {
+    /// A resource without an item number.
+    pub fn new(platform: PlatformId, kind: ResourceKind, id: impl Into<String>, canonical: Url) -> Self {
+        Self { platform, kind, id: id.into(), canonical, item: None }
+    }
+}

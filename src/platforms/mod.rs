@@ -1,0 +1,108 @@
+//! The registry of platforms. Adding one = one file here, its fixtures, and one line in [`Registry::standard`].
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::{
+    model::{MediaMetadata, Options, PlatformId, Resource, Result, Tool},
+    net,
+    settings::PlatformSettings,
+};
+
+/// What a platform knows how to do.
+pub trait Platform: Send + Sync {
+    /// The short name, for example `twitter`.
+    fn id(&self) -> PlatformId;
+
+    /// The name people know, for example `X / Twitter`.
+    fn name(&self) -> &'static str;
+
+    /// Whether this link is this platform's, and what it points to. Exact hosts only; touches no network.
+    fn route(&self, url: &Url) -> Option<Resource>;
+
+    /// Which tools can load it, in the order worth trying.
+    fn cli(&self, resource: &Resource) -> Vec<CliTool>;
+
+    /// The in-process extractor, if there is one.
+    fn extractor(&self) -> Option<&dyn Extractor> {
+        None
+    }
+
+    /// Whether the in-process path is used when no setting says otherwise.
+    fn api_by_default(&self) -> bool {
+        self.extractor().is_some()
+    }
+
+    /// Makes what a tool told equal to what the in-process path tells: `raw` is the tool's own JSON (yt-dlp: its info
+    /// dict first; gallery-dl: one keyword dict a file), `metadata` the generic reading of it.
+    fn refine(&self, _resource: &Resource, _tool: Tool, _raw: &[serde_json::Value], _metadata: &mut MediaMetadata) {}
+}
+
+/// How a tool is to be called for one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliTool {
+    /// Which tool.
+    pub tool: Tool,
+    /// What to hand it (usually the canonical link).
+    pub url: Url,
+    /// yt-dlp: the extractor names for `--ies`; empty: `default,-generic`. Unused for gallery-dl.
+    pub extractors: Vec<&'static str>,
+    /// Further arguments, constants of the platform's file, never from users.
+    pub args: Vec<String>,
+    /// Why it stands at this place, for `explain`.
+    pub why: &'static str,
+}
+
+/// What an extractor may use.
+pub struct ExtractContext<'a> {
+    /// The guarded HTTP client.
+    pub client: &'a net::Client,
+    /// This platform's settings.
+    pub settings: &'a PlatformSettings,
+    /// What is wanted.
+    pub options: &'a Options,
+}
+
+/// The in-process path: HTTP in, metadata with renditions out. Downloads no media.
+#[async_trait]
+pub trait Extractor: Send + Sync {
+    /// Asks the platform what the post holds.
+    async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata>;
+}
+
+/// All platforms, most specific first.
+pub struct Registry {
+    platforms: Vec<Box<dyn Platform>>,
+}
+
+/// A link with the platform that knows it.
+pub struct Routed<'a> {
+    /// Whose it is.
+    pub platform: &'a dyn Platform,
+    /// What it is.
+    pub resource: Resource,
+}
+
+impl Registry {
+    /// Every platform this build knows.
+    pub fn standard() -> Self {
+        Self { platforms: Vec::new() }
+    }
+
+    /// The first platform that knows the link. Only http and https links are known to any.
+    pub fn route(&self, url: &Url) -> Option<Routed<'_>> {
+        self.platforms
+            .iter()
+            .find_map(|platform| platform.route(url).map(|resource| Routed { platform: platform.as_ref(), resource }))
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Platform> {
+        self.platforms.iter().map(AsRef::as_ref)
+    }
+
+    /// One by its short name.
+    pub fn get(&self, id: &str) -> Option<&dyn Platform> {
+        self.iter().find(|platform| platform.id().0 == id)
+    }
+}

@@ -1,0 +1,196 @@
+//! The settings as the program uses them: typed, validated, with units in their names or comments.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+/// Everything the program can be told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Discord.
+    pub discord: Discord,
+    /// Downloading.
+    pub downloads: Downloads,
+    /// gallery-dl.
+    pub gallery_dl: GalleryDl,
+    /// Making files fit.
+    pub compression: Compression,
+    /// Sending.
+    pub upload: Upload,
+    /// The network.
+    pub network: Network,
+    /// External programs.
+    pub tools: ToolsSettings,
+    /// Logging.
+    pub log: Log,
+    /// Per platform, by its short name.
+    pub platforms: BTreeMap<String, PlatformSettings>,
+}
+
+/// Discord.
+#[derive(Debug, Clone)]
+pub struct Discord {
+    /// `DISCORD_TOKEN`. Needed by `boss-bot run` only.
+    pub token: Option<SecretString>,
+    /// `PREFIX`, default `$`.
+    pub prefix: String,
+    /// `DISCORD_API_ADDRESS`: connect here instead of discord.com's address; name and certificate are still checked.
+    pub api_address: Option<SocketAddr>,
+}
+
+/// Downloading.
+#[derive(Debug, Clone)]
+pub struct Downloads {
+    /// `DOWNLOAD_DIR`: job folders live (and die) here; kept files too.
+    pub dir: PathBuf,
+    /// `MAX_FILE_SIZE` in bytes: larger files are not downloaded.
+    pub max_file_bytes: u64,
+    /// `MAX_CONCURRENT_DOWNLOADS`.
+    pub max_concurrent: usize,
+    /// `DOWNLOAD_API_FALLBACK_TO_CLI`: whether the tools may take over when the in-process path fails.
+    pub api_fallback_to_cli: bool,
+    /// `DOWNLOAD_TIMEOUT_SECONDS`: the deadline of one attempt, wall clock.
+    pub timeout: Duration,
+    /// `DOWNLOAD_ALLOW_GENERIC`: whether yt-dlp's generic extractor may look at unknown sites.
+    pub allow_generic: bool,
+}
+
+/// gallery-dl.
+#[derive(Debug, Clone)]
+pub struct GalleryDl {
+    /// `GALLERY_DL_CONFIG_FILE`: merged under our own settings.
+    pub config_file: Option<PathBuf>,
+    /// `GALLERY_DL_COOKIES_FILE`: Netscape cookies, copied per job, handed to yt-dlp too.
+    pub cookies_file: Option<PathBuf>,
+    /// `GALLERY_DL_COOKIES_FROM_BROWSER`, for example `firefox`.
+    pub cookies_from_browser: Option<String>,
+    /// `GALLERY_DL_USER_AGENT`.
+    pub user_agent: Option<String>,
+    /// `GALLERY_DL_RATE_LIMIT` in bytes a second, handed to both tools.
+    pub rate_limit: Option<u64>,
+    /// `GALLERY_DL_TIMEOUT`: seconds a connection may be silent.
+    pub timeout: Duration,
+    /// `GALLERY_DL_RETRIES`.
+    pub retries: u32,
+    /// `GALLERY_DL_CONCURRENT_DOWNLOADS`: gallery-dl processes at once.
+    pub concurrent: usize,
+}
+
+/// Making files fit.
+#[derive(Debug, Clone)]
+pub struct Compression {
+    /// `COMPRESSION_TARGET_SIZE_MB` in bytes: aim at this instead of the place's limit when it is lower. `None`: the limit.
+    pub target_bytes: Option<u64>,
+    /// `COMPRESSION_FFMPEG_PRESET`, an x264 preset name.
+    pub preset: String,
+    /// `COMPRESSION_MAX_CONCURRENT`: encodes at once.
+    pub max_concurrent: usize,
+    /// `COMPRESSION_MIN_VIDEO_BITRATE_KBPS`: below this a video is refused rather than made unwatchable.
+    pub min_video_kbps: u32,
+    /// `COMPRESSION_MIN_AUDIO_BITRATE_KBPS`.
+    pub min_audio_kbps: u32,
+    /// `COMPRESSION_IMAGE_MIN_QUALITY`, 1–100.
+    pub image_min_quality: u8,
+    /// `COMPRESSION_MAX_UPLOAD_SIZE_MB` in bytes: the base upload limit where Discord does not tell one.
+    pub base_upload_bytes: u64,
+}
+
+/// Sending.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// `UPLOAD_CLEANUP_AFTER_SUCCESS`.
+    pub cleanup_after_success: bool,
+    /// `UPLOAD_ENABLE_PROGRESS_UPDATES`.
+    pub progress_updates: bool,
+    /// `UPLOAD_BATCH_SIZE_MB` in bytes: one message's attachments together, a single larger file excepted.
+    pub batch_bytes: u64,
+    /// `UPLOAD_MAX_FILES_PER_BATCH`, 1–10.
+    pub max_files_per_batch: usize,
+}
+
+/// The network.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// `NETWORK_PROXY`: an upstream HTTP proxy that allowed requests are handed to; it resolves names.
+    pub proxy: Option<Url>,
+    /// `NETWORK_CA_FILE`: an extra root certificate (PEM) for our clients and the tools.
+    pub ca_file: Option<PathBuf>,
+    /// `NETWORK_ALLOW_PRIVATE`: `host:port` pairs the guard lets through.
+    pub allow_private: Vec<(String, u16)>,
+}
+
+/// External programs.
+#[derive(Debug, Clone)]
+pub struct ToolsSettings {
+    /// `DATA_DIR`: where the private Python environment and other kept state live.
+    pub data_dir: PathBuf,
+    /// `FFMPEG_PATH`; default: the first `ffmpeg` in `PATH`.
+    pub ffmpeg: Option<PathBuf>,
+    /// `FFPROBE_PATH`; default: the first `ffprobe` in `PATH`.
+    pub ffprobe: Option<PathBuf>,
+}
+
+/// Logging.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `LOG_LEVEL`: `error`, `warn`, `info`, `debug`, `trace`, or a tracing filter.
+    pub level: String,
+    /// `LOG_FORMAT`: `text` or `json`.
+    pub json: bool,
+}
+
+/// One platform's settings: the `[platforms.<id>]` table and `<PLATFORM>_…` variables.
+#[derive(Debug, Clone, Default)]
+pub struct PlatformSettings {
+    /// `<PLATFORM>_USE_API_CLIENT`. `None`: the platform's own default.
+    pub use_api_client: Option<bool>,
+    /// Everything else by lower-case name, for example `query_id` or `client_secret` (`REDDIT_CLIENT_SECRET`).
+    pub params: BTreeMap<String, SecretString>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            discord: Discord { token: None, prefix: "$".into(), api_address: None },
+            downloads: Downloads {
+                dir: "downloads".into(),
+                max_file_bytes: 500 * MIB,
+                max_concurrent: 5,
+                api_fallback_to_cli: true,
+                timeout: Duration::from_secs(300),
+                allow_generic: false,
+            },
+            gallery_dl: GalleryDl {
+                config_file: None,
+                cookies_file: None,
+                cookies_from_browser: None,
+                user_agent: None,
+                rate_limit: None,
+                timeout: Duration::from_secs(30),
+                retries: 3,
+                concurrent: 5,
+            },
+            compression: Compression {
+                target_bytes: None,
+                preset: "medium".into(),
+                max_concurrent: 1,
+                min_video_kbps: 80,
+                min_audio_kbps: 24,
+                image_min_quality: 40,
+                base_upload_bytes: 10 * MIB,
+            },
+            upload: Upload {
+                cleanup_after_success: true,
+                progress_updates: true,
+                batch_bytes: 25 * MIB,
+                max_files_per_batch: 10,
+            },
+            network: Network::default(),
+            tools: ToolsSettings { data_dir: "data".into(), ffmpeg: None, ffprobe: None },
+            log: Log { level: "info".into(), json: false },
+            platforms: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Stories against the real binary, the real tools and stand-in servers. One binary, so that it links once.
+
+#[path = "../world/mod.rs"]
+mod world;
