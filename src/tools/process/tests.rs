@@ -158,11 +158,8 @@ async fn core_files_memory_and_niceness_are_limited() {
     spawn.limits.nice = 5;
     let (end, lines) = collect(spawn).await;
     assert!(end.unwrap().success());
-    let base: i32 = String::from_utf8(std::process::Command::new("nice").output().unwrap().stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
+    let base: i32 =
+        String::from_utf8(std::process::Command::new("nice").output().unwrap().stdout).unwrap().trim().parse().unwrap();
     assert_eq!(lines, ["out 0".to_owned(), format!("out {}", 1 << 20), format!("out {}", (base + 5).min(19))]);
 }
 
