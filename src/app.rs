@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
-    jobs::Jobs, media::Media, model::Result, net::Egress, platforms::Registry, settings::Settings, strategy::Strategy,
+    jobs::{Jobs, Parts},
+    media::Media,
+    model::Result,
+    net::Egress,
+    platforms::Registry,
+    settings::Settings,
+    strategy::Strategy,
     tools::Tools,
 };
 
@@ -30,7 +36,20 @@ impl App {
     ///
     /// # Errors
     /// When the network settings are not usable (a missing CA file).
-    pub fn new(_settings: Settings) -> Result<Self> {
-        todo!()
+    pub fn new(settings: Settings) -> Result<Self> {
+        let settings = Arc::new(settings);
+        let egress = Egress::new(&settings.network)?;
+        let registry = Arc::new(Registry::standard());
+        let tools = Arc::new(Tools::new(&settings, egress.clone()));
+        let media = Arc::new(Media::new(settings.compression.clone(), tools.clone()));
+        let strategy = Arc::new(Strategy::new(settings.clone(), registry.clone()));
+        let jobs = Jobs::new(Parts {
+            settings: settings.clone(),
+            egress: egress.clone(),
+            strategy: strategy.clone(),
+            tools: tools.clone(),
+            media: media.clone(),
+        });
+        Ok(Self { settings, egress, registry, tools, media, strategy, jobs })
     }
 }

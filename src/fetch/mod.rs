@@ -25,27 +25,39 @@ pub fn select(_item: &Item, _options: &Options, _limit: Option<UploadLimit>) -> 
     todo!()
 }
 
+/// One download: everything a post holds.
+#[derive(Clone, Copy)]
+pub struct Download<'a> {
+    /// What to load.
+    pub metadata: &'a MediaMetadata,
+    /// What is wanted of it.
+    pub options: &'a Options,
+    /// An upload limit to prefer renditions under.
+    pub limit: Option<UploadLimit>,
+    /// Joins sound and picture.
+    pub media: &'a Media,
+    /// An empty folder of the job's own.
+    pub dir: &'a Path,
+    /// Where to report.
+    pub progress: &'a Progress,
+    /// Ends it.
+    pub cancel: &'a CancellationToken,
+}
+
 /// Downloads.
 pub struct Fetcher {
-    /// The guarded client.
-    pub client: Client,
-    /// Bytes one file may have.
-    pub max_file_bytes: u64,
+    // private
 }
 
 impl Fetcher {
-    /// Loads every item of `metadata` into `dir`; the files come back one an item, in order. Nothing half-loaded stays
-    /// behind under a final name.
-    pub async fn download(
-        &self,
-        _metadata: &MediaMetadata,
-        _options: &Options,
-        _limit: Option<UploadLimit>,
-        _media: &Media,
-        _dir: &Path,
-        _progress: &Progress,
-        _cancel: &CancellationToken,
-    ) -> Result<Vec<PathBuf>> {
+    /// `max_file_bytes`: bytes one file may have.
+    pub fn new(_client: Client, _max_file_bytes: u64) -> Self {
+        todo!()
+    }
+
+    /// Loads every item into `dir`; the files come back one an item, in order. Nothing half-loaded stays behind under a
+    /// final name.
+    pub async fn download(&self, _download: Download<'_>) -> Result<Vec<PathBuf>> {
         todo!()
     }
 }

@@ -1,18 +1,68 @@
 //! One request from link to delivery: order, limits, cancel.
+//!
+//! [`Jobs::submit`] takes a request and the place its files go to. At most `MAX_CONCURRENT_DOWNLOADS` requests are at
+//! work; the others wait in the order they came. The way of one request is in `work.rs`.
 
-use std::sync::Arc;
+mod folder;
+mod work;
 
-use tokio_util::sync::CancellationToken;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
+
+pub use folder::{Folder, Workshop};
 
 use crate::{
     deliver::Sink,
-    model::{Error, MediaMetadata, Outcome, ProgressReceiver, Request},
+    fetch::Fetcher,
+    media::Media,
+    model::{Error, MediaMetadata, Outcome, Phase, Progress, ProgressReceiver, Request, redact},
+    net::Egress,
+    settings::Settings,
+    strategy::Strategy,
+    tools::Tools,
 };
+
+/// What the runner of requests works with.
+pub struct Parts {
+    /// What the operator set.
+    pub settings: Arc<Settings>,
+    /// The guarded network.
+    pub egress: Egress,
+    /// Which paths to try.
+    pub strategy: Arc<Strategy>,
+    /// The external programs.
+    pub tools: Arc<Tools>,
+    /// Probing and fitting.
+    pub media: Arc<Media>,
+}
 
 /// The runner of requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs {
-    // private
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    fetcher: Fetcher,
+    slots: Semaphore,
+    /// Made at the first request, so that commands which run none leave no folder.
+    workshop: Mutex<Option<Arc<Workshop>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    running: AtomicUsize,
+    queued: AtomicUsize,
+    succeeded: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// A request under way.
@@ -41,23 +91,158 @@ pub struct JobsStatus {
 }
 
 impl Jobs {
-    /// Takes a request; its files go to `sink`.
-    pub fn submit(&self, _request: Request, _sink: Arc<dyn Sink>) -> Job {
-        todo!()
+    /// A runner that has nothing to do yet.
+    pub fn new(parts: Parts) -> Self {
+        let fetcher = Fetcher::new(parts.egress.client().clone(), parts.settings.downloads.max_file_bytes);
+        let inner = Inner {
+            fetcher,
+            slots: Semaphore::new(parts.settings.downloads.max_concurrent.max(1)),
+            workshop: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            running: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            succeeded: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            parts,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes a request; its files go to `sink`. After [`Jobs::shut_down`] it ends at once as cancelled.
+    pub fn submit(&self, request: Request, sink: Arc<dyn Sink>) -> Job {
+        let (progress, receiver) = Progress::new();
+        let cancel = self.inner.stop.child_token();
+        let id = request.id.clone();
+        let span = tracing::info_span!("job", id = %request.id, link = %redact::link(&request.url));
+        let outcome = {
+            let (jobs, cancel, started) = (self.clone(), cancel.clone(), Instant::now());
+            let work = async move {
+                let id = request.id.clone();
+                let task = {
+                    let (jobs, progress) = (jobs.clone(), progress.clone());
+                    tokio::spawn(async move { jobs.run(request, sink, progress, cancel).await }.in_current_span())
+                };
+                let outcome = task.await.unwrap_or_else(|fault| Outcome {
+                    error: Some(Error::internal(format!("the job broke: {fault}"))),
+                    took: started.elapsed(),
+                    ..Outcome::of(&id)
+                });
+                jobs.settle(&outcome);
+                progress.set(Phase::Done);
+                outcome
+            };
+            self.inner.tasks.spawn(work.instrument(span))
+        };
+        Job { id, progress: receiver, cancel, outcome }
     }
 
     /// Looks at a link and loads nothing.
-    pub async fn metadata(&self, _request: &Request, _cancel: &CancellationToken) -> Result<MediaMetadata, Error> {
-        todo!()
+    ///
+    /// # Errors
+    /// As [`Outcome::error`] of a whole job.
+    pub async fn metadata(&self, request: &Request, cancel: &CancellationToken) -> Result<MediaMetadata, Error> {
+        let inner = &self.inner;
+        let folder = inner.workshop()?.folder(&request.id)?;
+        let mut request = request.clone();
+        request.options.metadata_only = true;
+        let progress = Progress::ignored();
+        let mut work = work::Work::new(inner.kit(), &request, &folder, &progress, cancel);
+        tokio::select! {
+            found = work.look() => found,
+            () = inner.stop.cancelled() => Err(Error::cancelled()),
+        }
     }
 
     /// What is going on.
     pub fn status(&self) -> JobsStatus {
-        todo!()
+        let inner = &self.inner;
+        JobsStatus {
+            running: inner.running.load(Relaxed),
+            queued: inner.queued.load(Relaxed),
+            succeeded: inner.succeeded.load(Relaxed),
+            failed: inner.failed.load(Relaxed),
+        }
     }
 
     /// Takes no more requests, cancels those under way and waits until they have cleaned up.
     pub async fn shut_down(&self) {
-        todo!()
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        let workshop = self.inner.workshop.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(workshop);
+    }
+
+    /// Waits for a slot, then does the work.
+    async fn run(
+        &self,
+        request: Request,
+        sink: Arc<dyn Sink>,
+        progress: Progress,
+        cancel: CancellationToken,
+    ) -> Outcome {
+        let (inner, started) = (&self.inner, Instant::now());
+        let ahead = inner.queued.fetch_add(1, Relaxed);
+        if inner.slots.available_permits() == 0 {
+            progress.set(Phase::Queued { ahead });
+        }
+        let slot = tokio::select! {
+            slot = inner.slots.acquire() => slot.ok(),
+            () = cancel.cancelled() => None,
+        };
+        inner.queued.fetch_sub(1, Relaxed);
+        let mut outcome = Outcome::of(&request.id);
+        if slot.is_none() {
+            outcome.error = Some(Error::cancelled());
+            outcome.took = started.elapsed();
+            return outcome;
+        }
+        inner.running.fetch_add(1, Relaxed);
+        match inner.workshop().and_then(|workshop| workshop.folder(&request.id)) {
+            Ok(folder) => {
+                let mut work = work::Work::new(inner.kit(), &request, &folder, &progress, &cancel);
+                work.run(sink.as_ref(), &mut outcome).await;
+            }
+            Err(error) => outcome.error = Some(error),
+        }
+        inner.running.fetch_sub(1, Relaxed);
+        outcome.took = started.elapsed();
+        outcome
+    }
+
+    /// Counts an ended request and writes its one line into the log.
+    fn settle(&self, outcome: &Outcome) {
+        let seconds = outcome.took.as_secs_f32();
+        let paths: Vec<_> = outcome.attempts.iter().map(|attempt| attempt.by.as_str()).collect();
+        match &outcome.error {
+            None => {
+                self.inner.succeeded.fetch_add(1, Relaxed);
+                let files = outcome.metadata.as_ref().map_or(0, |metadata| metadata.files.len());
+                tracing::info!(seconds, files, ?paths, "delivered");
+            }
+            Some(error) => {
+                self.inner.failed.fetch_add(1, Relaxed);
+                tracing::warn!(seconds, ?paths, code = error.code(), reason = error.operator_text(), "not delivered");
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn workshop(&self) -> Result<Arc<Workshop>, Error> {
+        let mut workshop = self.workshop.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workshop) = &*workshop {
+            return Ok(workshop.clone());
+        }
+        let dir = &self.parts.settings.downloads.dir;
+        let opened = Workshop::open(dir)
+            .map(Arc::new)
+            .map_err(|error| Error::internal(format!("cannot write to DOWNLOAD_DIR ({}): {error}", dir.display())))?;
+        Ok(workshop.insert(opened).clone())
+    }
+
+    fn kit(&self) -> work::Kit<'_> {
+        work::Kit { parts: &self.parts, fetcher: &self.fetcher }
     }
 }

@@ -1,6 +1,6 @@
 //! What became of a request: every attempt made, how long it took and why it ended.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,12 +78,31 @@ pub struct Outcome {
     /// Where the files went.
     #[serde(default)]
     pub posted: Posted,
+    /// Where files stay that could not be delivered, or that the operator wants kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
     /// Why it failed, if it did. Some files may have been delivered all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
     /// From asked to done.
     #[serde(rename = "seconds", with = "seconds")]
     pub took: Duration,
+}
+
+impl Outcome {
+    /// The outcome of a request of which nothing is known yet.
+    pub fn of(request: &str) -> Self {
+        Self {
+            request: request.to_owned(),
+            platform: None,
+            attempts: Vec::new(),
+            metadata: None,
+            posted: Posted::default(),
+            kept: None,
+            error: None,
+            took: Duration::ZERO,
+        }
+    }
 }
 
 mod seconds {

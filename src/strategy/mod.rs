@@ -1,69 +1,83 @@
 //! Which paths to try for a link, in which order, and what a failure means for the next one.
+//!
+//! Decisions only: nothing here touches the network or starts a process. `jobs/` carries them out and reports back how
+//! each path fared ([`Strategy::record`]), which [`Strategy::health`] shows.
 
-use std::sync::Arc;
+mod decide;
+mod health;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use url::Url;
+
+pub use decide::{Flags, Path, PlannedAttempt, after, most_telling, plan};
+pub use health::PlatformHealth;
 
 use crate::{
-    model::{Options, Resource, Result},
-    platforms::{Registry, Routed},
+    model::{Error, Kind, Options, Resource, Result},
+    platforms::{Platform, Registry, Routed},
     settings::Settings,
 };
 
 /// Decides about paths, and remembers how each platform fares.
 pub struct Strategy {
-    // private
-}
-
-/// One path as planned, for `explain` and `strategies`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct PlannedAttempt {
-    /// `api`, `yt-dlp` or `gallery-dl`.
-    pub by: String,
-    /// Why it stands at this place.
-    pub why: String,
-}
-
-/// How one platform is set and fares.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct PlatformHealth {
-    /// Its short name.
-    pub platform: String,
-    /// The name people know.
-    pub name: String,
-    /// Whether an in-process extractor exists.
-    pub has_api: bool,
-    /// Whether it is used.
-    pub api_enabled: bool,
-    /// Whether tools may take over.
-    pub fallback: bool,
-    /// Requests that ended well since the start, by path (`api`, `yt-dlp`, `gallery-dl`).
-    pub succeeded: std::collections::BTreeMap<String, u64>,
-    /// Requests that failed since the start, by path.
-    pub failed: std::collections::BTreeMap<String, u64>,
-    /// The code of the newest failure.
-    pub last_error: Option<String>,
+    settings: Arc<Settings>,
+    registry: Arc<Registry>,
+    scores: Mutex<health::Scores>,
 }
 
 impl Strategy {
-    /// Reads the flags.
-    pub fn new(_settings: Arc<Settings>, _registry: Arc<Registry>) -> Self {
-        todo!()
+    /// Reads the flags from the settings at each question, so that there is one truth.
+    pub fn new(settings: Arc<Settings>, registry: Arc<Registry>) -> Self {
+        Self { settings, registry, scores: Mutex::default() }
     }
 
     /// Which platform knows the link.
     ///
     /// # Errors
-    /// `unsupported_url`, with a detail where the link is close to one we know.
-    pub fn route(&self, _url: &url::Url) -> Result<Routed<'_>> {
-        todo!()
+    /// `unsupported_url` when none does.
+    pub fn route(&self, url: &Url) -> Result<Routed<'_>> {
+        self.registry.route(url).ok_or_else(|| {
+            Error::new(Kind::UnsupportedUrl, format!("no platform knows {}", crate::model::redact::link(url)))
+        })
     }
 
-    /// The ordered paths for a resource. Pure apart from the flags.
-    pub fn plan(&self, _routed: &Resource, _options: &Options) -> Vec<PlannedAttempt> {
-        todo!()
+    /// The flags that hold for a platform.
+    pub fn flags(&self, platform: &dyn Platform) -> Flags {
+        let set = self.settings.platforms.get(platform.id().0).and_then(|platform| platform.use_api_client);
+        Flags {
+            api: platform.extractor().is_some() && set.unwrap_or_else(|| platform.api_by_default()),
+            fallback: self.settings.downloads.api_fallback_to_cli,
+        }
+    }
+
+    /// The ordered paths for a routed link, ready to be walked.
+    pub fn paths(&self, routed: &Routed<'_>) -> Vec<Path> {
+        decide::paths(self.flags(routed.platform), routed.platform.cli(&routed.resource))
+    }
+
+    /// The ordered paths for a resource in words, for `explain`.
+    pub fn plan(&self, resource: &Resource, _options: &Options) -> Vec<PlannedAttempt> {
+        self.registry.get(resource.platform.0).map_or_else(Vec::new, |platform| {
+            plan(self.flags(platform), platform.extractor().is_some(), platform.cli(resource))
+        })
+    }
+
+    /// Notes how a path fared.
+    pub fn record(&self, platform: &dyn Platform, by: &str, error: Option<&Error>) {
+        // A poisoned lock only means that a counter update panicked; counters stay usable.
+        let mut scores = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        scores.record(platform.id(), by, error);
     }
 
     /// How every platform is set and fares.
     pub fn health(&self) -> Vec<PlatformHealth> {
-        todo!()
+        let scores = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        self.registry
+            .iter()
+            .map(|platform| {
+                scores.report(platform.id(), platform.name(), platform.extractor().is_some(), self.flags(platform))
+            })
+            .collect()
     }
 }
