@@ -125,6 +125,8 @@ pub struct Network {
 pub struct ToolsSettings {
     /// `DATA_DIR`: where the private Python environment and other kept state live.
     pub data_dir: PathBuf,
+    /// `TOOLS_DIR`: the private Python environment itself, default `DATA_DIR/tools`.
+    pub dir: PathBuf,
     /// `FFMPEG_PATH`; default: the first `ffmpeg` in `PATH`.
     pub ffmpeg: Option<PathBuf>,
     /// `FFPROBE_PATH`; default: the first `ffprobe` in `PATH`.
@@ -188,7 +190,7 @@ impl Default for Settings {
                 max_files_per_batch: 10,
             },
             network: Network::default(),
-            tools: ToolsSettings { data_dir: "data".into(), ffmpeg: None, ffprobe: None },
+            tools: ToolsSettings { data_dir: "data".into(), dir: "data/tools".into(), ffmpeg: None, ffprobe: None },
             log: Log { level: "info".into(), json: false },
             platforms: BTreeMap::new(),
         }
