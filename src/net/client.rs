@@ -1,0 +1,151 @@
+//! The in-process HTTP client, guarded, and the plain one for Discord.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use reqwest::{Certificate, ClientBuilder, Method, Proxy, RequestBuilder, Response, header, redirect};
+use url::Url;
+
+use super::{
+    resolver::{Guard, GuardedResolver},
+    response::{blocked, check_status, fault},
+};
+use crate::model::{Error, Kind, Result};
+
+/// What we call ourselves unless a request says otherwise: a common browser, because many sites refuse anything else.
+pub const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+/// What we call ourselves to link shorteners that give browsers a page with a script instead of a redirect (t.co).
+const PLAIN_USER_AGENT: &str = "curl/8.14.1";
+
+/// How long a connection may take to come up, name lookup and TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server may be silent, before its answer and within it.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long following a short link may take, all hops together.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Redirects followed before giving up.
+const MAX_REDIRECTS: usize = 10;
+
+/// How long Discord may leave sent bytes unacknowledged, or an idle connection's probes unanswered.
+pub const DISCORD_SILENCE: Duration = Duration::from_secs(60);
+
+/// The guarded HTTP client. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    guard: Arc<Guard>,
+}
+
+impl Client {
+    pub(super) fn new(guard: Arc<Guard>, proxy: Option<&Url>, roots: &[Certificate]) -> Result<Self> {
+        let on_redirect = guard.clone();
+        let policy = redirect::Policy::custom(move |attempt| {
+            // The first of the previous URLs is the request's own.
+            if attempt.previous().len() > MAX_REDIRECTS {
+                return attempt.error("too many redirects");
+            }
+            match on_redirect.policy().check_url(attempt.url()) {
+                Ok(_) => attempt.follow(),
+                Err(refusal) => attempt.error(refusal),
+            }
+        });
+        let builder = base(roots)
+            .user_agent(USER_AGENT)
+            .read_timeout(READ_TIMEOUT)
+            .redirect(policy)
+            // A referrer would carry a signed address to the next host.
+            .referer(false);
+        let builder = match proxy {
+            // The proxy's own name is the operator's: it is not judged. Targets are resolved by the proxy.
+            Some(proxy) => builder.proxy(upstream(proxy)?),
+            None => builder.dns_resolver(Arc::new(GuardedResolver(guard.clone()))),
+        };
+        Ok(Self { http: build(builder)?, guard })
+    }
+
+    /// A request, refused at once when the URL itself names a forbidden address, port or scheme.
+    ///
+    /// # Errors
+    /// `blocked_address`.
+    pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder> {
+        self.guard.policy().check_url(url).map_err(|refusal| blocked(&refusal))?;
+        Ok(self.http.request(method, url.clone()))
+    }
+
+    /// Short for a GET [`Client::request`].
+    ///
+    /// # Errors
+    /// `blocked_address`.
+    pub fn get(&self, url: &Url) -> Result<RequestBuilder> {
+        self.request(Method::GET, url)
+    }
+
+    /// Sends it. Network faults, timeouts and refusals of the guard become errors of their kinds; any HTTP status is Ok.
+    ///
+    /// # Errors
+    /// `blocked_address`, `timeout`, `network`.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        let request = request.build().map_err(fault)?;
+        // Judged again and sent by our own client, whoever made the request.
+        self.guard.policy().check_url(request.url()).map_err(|refusal| blocked(&refusal))?;
+        self.http.execute(request).await.map_err(fault)
+    }
+
+    /// Where a short link leads: follows redirects (each checked) and returns the last address, reading no body. The last
+    /// address counts even if it refuses us: only the way there was asked for.
+    ///
+    /// # Errors
+    /// `blocked_address`, `timeout`, `network`; the kind of its status when the short link itself is refused.
+    pub async fn resolve(&self, url: &Url) -> Result<Url> {
+        let follow = async {
+            let first = self.send(self.get(url)?).await?;
+            if first.url() != url {
+                return Ok(first.url().clone());
+            }
+            let second = self.send(self.get(url)?.header(header::USER_AGENT, PLAIN_USER_AGENT)).await?;
+            if second.url() != url {
+                return Ok(second.url().clone());
+            }
+            check_status(first).map(|_| url.clone())
+        };
+        // GET, because HEAD is often refused or answered differently; the bodies are dropped unread.
+        let late = |_| Error::new(Kind::Timeout, "a short link did not lead anywhere in time");
+        tokio::time::timeout(RESOLVE_TIMEOUT, follow).await.map_err(late)?
+    }
+}
+
+/// The client for Discord's API. See [`super::Egress::discord`].
+pub(super) fn discord(
+    address: Option<SocketAddr>,
+    proxy: Option<&Url>,
+    roots: &[Certificate],
+) -> Result<reqwest::Client> {
+    let mut builder = base(roots).tcp_keepalive(DISCORD_SILENCE / 2);
+    #[cfg(target_os = "linux")]
+    {
+        builder = builder.tcp_user_timeout(DISCORD_SILENCE);
+    }
+    builder = match (address, proxy) {
+        (Some(address), _) => builder.resolve("discord.com", address),
+        (None, Some(proxy)) => builder.proxy(upstream(proxy)?),
+        (None, None) => builder,
+    };
+    build(builder)
+}
+
+/// What both clients share. The environment's proxy variables are ignored: the program's settings are the only ones.
+fn base(roots: &[Certificate]) -> ClientBuilder {
+    let builder = reqwest::Client::builder().use_rustls_tls().no_proxy().connect_timeout(CONNECT_TIMEOUT);
+    roots.iter().fold(builder, |builder, root| builder.add_root_certificate(root.clone()))
+}
+
+fn upstream(proxy: &Url) -> Result<Proxy> {
+    Proxy::all(proxy.clone()).map_err(|_| Error::internal("NETWORK_PROXY is not a usable address"))
+}
+
+fn build(builder: ClientBuilder) -> Result<reqwest::Client> {
+    builder.build().map_err(|error| Error::internal(format!("the HTTP client cannot be built: {error}")))
+}
