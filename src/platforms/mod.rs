@@ -1,12 +1,25 @@
 //! The registry of platforms. Adding one = one file here, its fixtures, and one line in [`Registry::standard`].
 
+mod common;
+mod direct;
+mod generic;
+mod instagram;
+mod reddit;
+mod twitter;
+mod youtube;
+
+#[cfg(test)]
+mod routing_tests;
+
+pub use common::link::parse_link;
+
 use async_trait::async_trait;
 use url::Url;
 
 use crate::{
     model::{MediaMetadata, Options, PlatformId, Resource, Result, Tool},
     net,
-    settings::PlatformSettings,
+    settings::{PlatformSettings, Settings},
 };
 
 /// What a platform knows how to do.
@@ -84,13 +97,27 @@ pub struct Routed<'a> {
 }
 
 impl Registry {
-    /// Every platform this build knows.
-    pub fn standard() -> Self {
-        Self { platforms: Vec::new() }
+    /// Every platform this build knows. Some read their settings: which YouTube clients to ask, whether unknown sites may
+    /// be looked at.
+    pub fn standard(settings: &Settings) -> Self {
+        Self {
+            platforms: vec![
+                Box::new(twitter::Twitter::new()),
+                Box::new(reddit::Reddit::new()),
+                Box::new(instagram::Instagram),
+                Box::new(youtube::Youtube::new(settings.platforms.get(youtube::ID.0))),
+                Box::new(direct::Direct),
+                // Knows every link: must stay last.
+                Box::new(generic::Generic::new(settings.downloads.allow_generic)),
+            ],
+        }
     }
 
-    /// The first platform that knows the link. Only http and https links are known to any.
+    /// The first platform that knows the link. Only http and https links without user information are known to any.
     pub fn route(&self, url: &Url) -> Option<Routed<'_>> {
+        if !common::link::is_routable(url) {
+            return None;
+        }
         self.platforms
             .iter()
             .find_map(|platform| platform.route(url).map(|resource| Routed { platform: platform.as_ref(), resource }))

@@ -1,0 +1,3 @@
+//! What several platform files share: reading links, JSON and text. Knows no platform.
+
+pub mod link;

@@ -1,0 +1,235 @@
+//! X / Twitter: posts with videos, GIFs and up to four pictures.
+//!
+//! Routed: `x.com`, `twitter.com` and their mobile spellings, the hosts that people use to get better previews
+//! (`fxtwitter.com` …), and `t.co` as a short link. A post's canonical link is `https://x.com/i/status/ID`, because
+//! the handle in a link is decoration: any handle leads to the same post.
+
+use url::Url;
+
+use super::{
+    CliTool, Platform,
+    common::link::{Link, canonical, is_word},
+};
+use crate::model::{PlatformId, Resource, ResourceKind, Tool};
+
+/// The short name.
+pub const ID: PlatformId = PlatformId("twitter");
+
+/// The site itself, and hosts that mirror its paths to make previews.
+const HOSTS: &[&str] = &[
+    "x.com",
+    "www.x.com",
+    "mobile.x.com",
+    "m.x.com",
+    "twitter.com",
+    "www.twitter.com",
+    "mobile.twitter.com",
+    "m.twitter.com",
+    "fxtwitter.com",
+    "www.fxtwitter.com",
+    "d.fxtwitter.com",
+    "vxtwitter.com",
+    "www.vxtwitter.com",
+    "d.vxtwitter.com",
+    "fixupx.com",
+    "www.fixupx.com",
+    "d.fixupx.com",
+    "fixvx.com",
+    "www.fixvx.com",
+    "d.fixvx.com",
+];
+
+/// Hosts of short links.
+const SHORT_HOSTS: &[&str] = &["t.co", "pic.x.com", "pic.twitter.com"];
+
+/// First path parts that are pages of the site rather than people.
+const RESERVED: &[&str] = &[
+    "about",
+    "compose",
+    "download",
+    "explore",
+    "hashtag",
+    "home",
+    "i",
+    "intent",
+    "jobs",
+    "login",
+    "logout",
+    "messages",
+    "notifications",
+    "privacy",
+    "search",
+    "settings",
+    "share",
+    "signup",
+    "tos",
+];
+
+/// Links and what they are, for tests and for people who read this file.
+#[cfg(test)]
+pub const LINKS: &[(&str, &str)] = &[
+    (
+        "https://x.com/NASA/status/1460323737035677698",
+        "post 1460323737035677698 https://x.com/i/status/1460323737035677698",
+    ),
+    (
+        "https://twitter.com/NASA/status/1460323737035677698",
+        "post 1460323737035677698 https://x.com/i/status/1460323737035677698",
+    ),
+    ("http://twitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://www.x.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://mobile.x.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://m.x.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://www.twitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://mobile.twitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://m.twitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://fxtwitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://d.fxtwitter.com/NASA/status/20.mp4", "generic"),
+    ("https://vxtwitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://fixupx.com/NASA/status/20/en", "post 20 https://x.com/i/status/20"),
+    ("https://fixvx.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://X.COM/nasa/STATUS/20", "post 20 https://x.com/i/status/20"),
+    ("https://x.com./nasa/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://x.com:443/nasa/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://x.com//nasa//status/20/", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20?s=20&t=AbCdEf", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20#m", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/i/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/i/web/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://twitter.com/statuses/20", "post 20 https://x.com/i/status/20"),
+    ("https://twitter.com/nasa/statuses/20", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20/photo/1", "post 20#1 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20/photo/4?s=46", "post 20#4 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20/video/2", "post 20#2 https://x.com/i/status/20"),
+    ("https://x.com/i/web/status/20/photo/3", "post 20#3 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20/photo/0", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20/photo/five", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/20/likes", "post 20 https://x.com/i/status/20"),
+    ("https://x.com/nasa/status/0020", "post 20 https://x.com/i/status/20"),
+    ("https://t.co/AbC123xyz0", "short_link AbC123xyz0 https://t.co/AbC123xyz0"),
+    ("http://t.co/AbC123xyz0?amp=1", "short_link AbC123xyz0 https://t.co/AbC123xyz0"),
+    ("https://pic.twitter.com/AbC123", "short_link AbC123 https://pic.twitter.com/AbC123"),
+    ("https://x.com/NASA", "profile nasa https://x.com/nasa"),
+    ("https://x.com/NASA/media", "profile nasa https://x.com/nasa"),
+    ("https://x.com/home", "generic"),
+    ("https://x.com/", "generic"),
+    ("https://x.com/i/broadcasts/1abc", "generic"),
+    ("https://x.com/nasa/status/", "generic"),
+    ("https://x.com/nasa/status/abc", "generic"),
+    ("https://x.com/nasa/status/99999999999999999999999", "generic"),
+    ("https://x.com/na-sa/status/20", "generic"),
+    ("https://x.com:8443/nasa/status/20", "generic"),
+    ("http://x.com:443/nasa/status/20", "generic"),
+    ("https://netflix.com/nasa/status/20", "generic"),
+    ("https://ax.com/nasa/status/20", "generic"),
+    ("https://x.com.evil.example/nasa/status/20", "generic"),
+    ("https://x.com..evil.example/nasa/status/20", "generic"),
+    ("https://evil.x.com/nasa/status/20", "generic"),
+    ("https://x.comx/nasa/status/20", "generic"),
+    ("https://x-com.example/nasa/status/20", "generic"),
+    ("https://xn--x-7sb.com/nasa/status/20", "generic"),
+    ("https://х.com/nasa/status/20", "generic"),
+    ("https://twitter.co/nasa/status/20", "generic"),
+    ("https://twiter.com/nasa/status/20", "generic"),
+    ("https://evil.example/x.com/nasa/status/20", "generic"),
+    ("https://evil.example/?u=https://x.com/nasa/status/20", "generic"),
+    ("https://evil.example/#x.com/nasa/status/20", "generic"),
+    ("https://user@x.com@evil.example/nasa/status/20", "nothing"),
+    ("https://user@x.com/nasa/status/20", "nothing"),
+    ("https://x.com@evil.example/nasa/status/20", "nothing"),
+    ("https://evil.example\\@x.com/nasa/status/20", "generic"),
+    ("ftp://x.com/nasa/status/20", "nothing"),
+];
+
+/// The platform.
+pub struct Twitter {}
+
+impl Twitter {
+    /// Without a guest token yet.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Platform for Twitter {
+    fn id(&self) -> PlatformId {
+        ID
+    }
+
+    fn name(&self) -> &'static str {
+        "X / Twitter"
+    }
+
+    fn route(&self, url: &Url) -> Option<Resource> {
+        let link = Link::of(url)?;
+        if SHORT_HOSTS.contains(&link.host()) {
+            let [token] = link.segments() else { return None };
+            is_word(token, "", 1..=32).then_some(())?;
+            let canonical = canonical("https://", &format!("{}/{token}", link.host()))?;
+            return Some(Resource::new(ID, ResourceKind::ShortLink, *token, canonical));
+        }
+        if !HOSTS.contains(&link.host()) {
+            return None;
+        }
+        post(link.segments()).or_else(|| profile(link.segments()))
+    }
+
+    fn cli(&self, resource: &Resource) -> Vec<CliTool> {
+        if resource.kind != ResourceKind::Post {
+            return Vec::new();
+        }
+        let gallery_dl = CliTool {
+            tool: Tool::GalleryDl,
+            url: resource.canonical.clone(),
+            extractors: Vec::new(),
+            args: Vec::new(),
+            why: "loads pictures, GIFs and videos of a post, in order",
+        };
+        let yt_dlp = CliTool {
+            tool: Tool::YtDlp,
+            url: resource.canonical.clone(),
+            extractors: vec!["twitter", "twitter:.*"],
+            args: Vec::new(),
+            why: "knows videos only, and says best why a post is not shown",
+        };
+        vec![gallery_dl, yt_dlp]
+    }
+}
+
+/// `/USER/status/ID`, `/i/web/status/ID`, `/statuses/ID`, each with `/photo/N` or `/video/N` behind.
+fn post(segments: &[&str]) -> Option<Resource> {
+    let is = |part: &str, word: &str| part.eq_ignore_ascii_case(word);
+    let (id, rest) = match segments {
+        [i, web, status, id, rest @ ..] if is(i, "i") && is(web, "web") && is(status, "status") => (id, rest),
+        [user, status, id, rest @ ..]
+            if is_word(user, "_", 1..=20) && (is(status, "status") || is(status, "statuses")) =>
+        {
+            (id, rest)
+        }
+        [statuses, id, rest @ ..] if is(statuses, "statuses") => (id, rest),
+        _ => return None,
+    };
+    // Ids are 64-bit numbers; parsing drops leading zeros too. `+1` would parse, so letters are checked first.
+    let id: u64 = is_word(id, "", 1..=20).then(|| id.parse().ok()).flatten()?;
+    let canonical = canonical("https://x.com/i/status/", &id.to_string())?;
+    let mut resource = Resource::new(ID, ResourceKind::Post, id.to_string(), canonical);
+    if let [kind, number, ..] = rest
+        && (is(kind, "photo") || is(kind, "video"))
+    {
+        resource.item = number.parse().ok().filter(|n| (1..=16).contains(n));
+    }
+    Some(resource)
+}
+
+/// `/USER` and its tabs.
+fn profile(segments: &[&str]) -> Option<Resource> {
+    let user = match segments {
+        [user] => user,
+        [user, tab] if matches!(*tab, "media" | "with_replies" | "likes" | "highlights") => user,
+        _ => return None,
+    };
+    let user = user.to_ascii_lowercase();
+    (is_word(&user, "_", 1..=20) && !RESERVED.contains(&user.as_str())).then_some(())?;
+    let canonical = canonical("https://x.com/", &user)?;
+    Some(Resource::new(ID, ResourceKind::Profile, user, canonical))
+}
