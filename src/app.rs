@@ -39,7 +39,7 @@ impl App {
     pub fn new(settings: Settings) -> Result<Self> {
         let settings = Arc::new(settings);
         let egress = Egress::new(&settings.network)?;
-        let registry = Arc::new(Registry::standard());
+        let registry = Arc::new(Registry::standard(&settings));
         let tools = Arc::new(Tools::new(&settings, egress.clone()));
         let media = Arc::new(Media::new(settings.compression.clone(), tools.clone()));
         let strategy = Arc::new(Strategy::new(settings.clone(), registry.clone()));

@@ -84,7 +84,7 @@ pub const LINKS: &[(&str, &str)] = &[
     ("https://mobile.twitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
     ("https://m.twitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
     ("https://fxtwitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
-    ("https://d.fxtwitter.com/NASA/status/20.mp4", "generic"),
+    ("https://d.fxtwitter.com/NASA/status/20.mp4", "direct file https://d.fxtwitter.com/NASA/status/20.mp4"),
     ("https://vxtwitter.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
     ("https://fixupx.com/NASA/status/20/en", "post 20 https://x.com/i/status/20"),
     ("https://fixvx.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
