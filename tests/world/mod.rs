@@ -3,4 +3,5 @@
 //! Also used by `examples/` and `benches/` (by `#[path]`), so not every user calls everything.
 #![allow(dead_code)]
 
+pub mod bot;
 pub mod tls;
