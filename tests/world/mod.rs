@@ -1,7 +1,8 @@
 //! The test world: stand-ins for Discord and for the web, driven and read by stories from outside the bot.
 //!
 //! Also used by `examples/` and `benches/` (by `#[path]`), so not every user calls everything.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod bot;
+pub mod discord;
 pub mod tls;
