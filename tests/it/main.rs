@@ -2,3 +2,4 @@
 
 #[path = "../world/mod.rs"]
 mod world;
+mod world_discord;

@@ -4,16 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use serenity::all::{
-    self as discord_lib, Client, Command, CommandInteraction, Context, CreateAttachment, CreateCommand,
-    CreateCommandOption, CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
+    self as discord_lib, Command, CommandInteraction, Context, CreateAttachment, CreateCommand, CreateCommandOption,
     EditInteractionResponse, EventHandler, GatewayIntents, Http, HttpBuilder, Interaction, Ready,
 };
 use tokio::sync::mpsc;
 
 use crate::world::{
-    discord::{
-        Channel, Discord, Fault, FaultAnswer, Guild, MESSAGE_CONTENT, MIB, User, permissions,
-    },
+    discord::{Channel, Discord, Fault, FaultAnswer, Guild, MESSAGE_CONTENT, MIB, User, permissions},
     tls::Authority,
 };
 
@@ -77,8 +74,10 @@ impl Place {
     /// Connects a bot that hands on what it hears.
     async fn connect(&self, intents: GatewayIntents) -> mpsc::UnboundedReceiver<Heard> {
         let (tell, heard) = mpsc::unbounded_channel();
-        let mut client =
-            Client::builder_with_http(self.http(), intents).event_handler(Listener { tell: tell.clone() }).await.unwrap();
+        let mut client = serenity::client::ClientBuilder::new_with_http(self.http(), intents)
+            .event_handler(Listener { tell: tell.clone() })
+            .await
+            .unwrap();
         tokio::spawn(async move {
             let ended = client.start().await;
             let _ = tell.send(Heard::Ended(ended.err().map(|error| error.to_string()).unwrap_or_default()));
@@ -140,12 +139,12 @@ impl EventHandler for Listener {
 
 /// Waits for what a pattern picks out of what was heard.
 macro_rules! hear {
-    ($heard:expr, $pattern:pat => $out:expr) => {{
+    ($heard:expr, $pattern:pat $(if $guard:expr)? => $out:expr) => {{
         loop {
             let next = tokio::time::timeout(Duration::from_secs(30), $heard.recv()).await;
-            #[allow(irrefutable_let_patterns)]
-            if let $pattern = next.expect("nothing was heard").expect("the bot is there") {
-                break $out;
+            match next.expect("nothing was heard").expect("the bot is there") {
+                $pattern $(if $guard)? => break $out,
+                _ => {}
             }
         }
     }};
@@ -174,7 +173,8 @@ async fn a_bot_connects_registers_commands_and_answers_a_slash_command() {
     assert_eq!(message.content, "done");
     assert_eq!(message.attachments[0].bytes(), b"video");
     assert_eq!(message.attachments[0].description.as_deref(), Some("A cat"));
-    let shapes: Vec<(bool, String)> = call.history().iter().map(|shape| (shape.loading, shape.content.clone())).collect();
+    let shapes: Vec<(bool, String)> =
+        call.history().iter().map(|shape| (shape.loading, shape.content.clone())).collect();
     assert_eq!(shapes, [(true, String::new()), (false, "done".to_owned())]);
     assert!(place.discord.unexpected().is_empty());
 }
