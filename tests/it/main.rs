@@ -3,3 +3,4 @@
 #[path = "../world/mod.rs"]
 mod world;
 mod world_discord;
+mod world_web;

@@ -5,4 +5,7 @@
 
 pub mod bot;
 pub mod discord;
+pub mod media;
+pub mod platforms;
 pub mod tls;
+pub mod web;

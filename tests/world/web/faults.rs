@@ -1,0 +1,170 @@
+//! Faults on demand: what goes wrong on the real web, planted by stories.
+
+use std::{sync::Mutex, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+
+use super::{
+    http::{Reply, Request},
+    lock,
+    server::WireBody,
+};
+
+/// Time between two bytes of [`FaultKind::Drip`].
+const DRIP: Duration = Duration::from_millis(100);
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// This status with a short body.
+    Status(u16),
+    /// 429, with `Retry-After` in seconds if given.
+    RateLimit(Option<u64>),
+    /// The connection is reset instead of an answer.
+    Reset,
+    /// The right answer, but the connection is reset in the middle of its body.
+    ResetMidway,
+    /// The right answer, one byte every 100 ms.
+    Drip,
+    /// The right answer with its whole `Content-Length`, but the connection ends after half of the body.
+    Truncate,
+    /// 200 with an HTML page.
+    HtmlForJson,
+    /// 200 with JSON of a shape nobody knows.
+    ChangedJson,
+    /// 302 to this address.
+    Redirect(String),
+    /// No answer at all until the client gives up.
+    Hang,
+}
+
+/// A fault and whom it meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The exact host; empty: every host.
+    pub host: String,
+    /// What path and query must contain; empty: anything.
+    pub path_contains: String,
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// How many requests it meets; `None`: all.
+    pub times: Option<u32>,
+}
+
+impl Fault {
+    /// A fault that meets every matching request.
+    pub fn on(host: &str, path_contains: &str, kind: FaultKind) -> Self {
+        Self { host: host.into(), path_contains: path_contains.into(), kind, times: None }
+    }
+
+    /// Meets only the first `times` requests.
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+}
+
+/// The faults planted, in order; the first that matches acts.
+#[derive(Debug, Default)]
+pub struct Faults {
+    planted: Mutex<Vec<Fault>>,
+}
+
+impl Faults {
+    /// Plants one.
+    pub fn add(&self, fault: Fault) {
+        lock(&self.planted).push(fault);
+    }
+
+    /// Takes all away.
+    pub fn clear(&self) {
+        lock(&self.planted).clear();
+    }
+
+    /// The fault that meets this request, counted down.
+    pub(super) fn meet(&self, request: &Request) -> Option<FaultKind> {
+        let mut planted = lock(&self.planted);
+        let target = match request.url.query() {
+            Some(query) => format!("{}?{query}", request.path),
+            None => request.path.clone(),
+        };
+        let fault = planted.iter_mut().find(|fault| {
+            (fault.host.is_empty() || fault.host == request.host)
+                && target.contains(&fault.path_contains)
+                && fault.times != Some(0)
+        })?;
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+        }
+        Some(fault.kind.clone())
+    }
+}
+
+/// The reply that takes the place of the right one, for the faults that need not know the right one.
+pub(super) fn instead(kind: &FaultKind, request: &Request) -> Option<Reply> {
+    Some(match kind {
+        FaultKind::Status(status) => Reply::new(*status, "text/plain; charset=utf-8", format!("error {status}\n")),
+        FaultKind::RateLimit(after) => {
+            let reply = rate_limited(request);
+            match after {
+                Some(seconds) => reply.with_header("retry-after", &seconds.to_string()),
+                None => reply,
+            }
+        }
+        FaultKind::HtmlForJson => Reply::html(
+            "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Something went wrong</h1></body></html>",
+        ),
+        FaultKind::ChangedJson => {
+            Reply::json(&serde_json::json!({"status": "ok", "payload": {"version": 7, "nodes": []}}))
+        }
+        FaultKind::Redirect(to) => Reply::redirect(to),
+        FaultKind::Reset | FaultKind::ResetMidway | FaultKind::Drip | FaultKind::Truncate | FaultKind::Hang => {
+            return None;
+        }
+    })
+}
+
+/// 429 in each platform's own words: the tools read them.
+fn rate_limited(request: &Request) -> Reply {
+    if request.host.ends_with("reddit.com") {
+        Reply::json_status(429, &serde_json::json!({"message": "Too Many Requests", "error": 429}))
+    } else {
+        Reply::new(429, "text/plain; charset=utf-8", "Rate limit exceeded\n")
+    }
+}
+
+/// The body cut off in the middle; `at_cut` runs just before.
+pub(super) fn cut_in_half(body: WireBody, length: u64, at_cut: impl FnOnce() + Send + 'static) -> WireBody {
+    let state = (body, length / 2, Some(at_cut));
+    let frames = stream::unfold(state, |(mut body, mut left, mut at_cut)| async move {
+        if left > 0 {
+            if let Some(Ok(frame)) = body.frame().await {
+                let mut data = frame.into_data().unwrap_or_default();
+                data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                left -= data.len() as u64;
+                return Some((Ok(Frame::data(data)), (body, left, at_cut)));
+            }
+        }
+        at_cut.take().map(|cut| {
+            cut();
+            (Err(std::io::Error::other("cut off on purpose")), (body, 0, None))
+        })
+    });
+    StreamBody::new(Box::pin(frames)).boxed_unsync()
+}
+
+/// The body, a byte at a time.
+pub(super) fn drip(body: WireBody) -> WireBody {
+    let frames = stream::unfold((body, BytesMut::new()), |(mut body, mut pending)| async move {
+        while pending.is_empty() {
+            pending.extend_from_slice(&body.frame().await?.ok()?.into_data().unwrap_or_default());
+        }
+        tokio::time::sleep(DRIP).await;
+        let byte: Bytes = pending.split_to(1).freeze();
+        Some((Ok(Frame::data(byte)), (body, pending)))
+    });
+    StreamBody::new(Box::pin(frames)).boxed_unsync()
+}
