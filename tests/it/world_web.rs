@@ -161,3 +161,98 @@ async fn a_file_is_served_with_ranges_and_conditions() {
     let plain = client.get(link.replace("https:", "http:")).send().await.unwrap();
     assert_eq!(plain.bytes().await.unwrap(), bytes);
 }
+
+#[tokio::test]
+async fn each_fault_does_what_it_says() {
+    let bench = Bench::start().await;
+    let placed = media::padded_video(1_000_000, 1);
+    let link = bench.web.file("files.example", "/clip.mp4", &placed);
+    let client = bench.client();
+    let plant = |kind: FaultKind| bench.web.faults().add(Fault::on("files.example", "clip", kind).times(1));
+    let get = || client.get(&link).send();
+
+    plant(FaultKind::Status(503));
+    assert_eq!(get().await.unwrap().status(), 503);
+
+    plant(FaultKind::RateLimit(Some(7)));
+    let limited = get().await.unwrap();
+    assert_eq!((limited.status().as_u16(), &limited.headers()["retry-after"]), (429, &"7".parse().unwrap()));
+
+    plant(FaultKind::HtmlForJson);
+    assert!(get().await.unwrap().text().await.unwrap().starts_with("<!DOCTYPE html>"));
+
+    plant(FaultKind::ChangedJson);
+    assert!(get().await.unwrap().json::<serde_json::Value>().await.unwrap().is_object());
+
+    plant(FaultKind::Redirect("http://169.254.169.254/".into()));
+    let moved = get().await.unwrap();
+    assert_eq!(
+        (moved.status().as_u16(), &moved.headers()["location"]),
+        (302, &"http://169.254.169.254/".parse().unwrap())
+    );
+
+    plant(FaultKind::Truncate);
+    let short = get().await.unwrap();
+    assert_eq!(short.content_length(), Some(1_000_000));
+    assert!(received(short).await.1 == 500_000);
+
+    plant(FaultKind::ResetMidway);
+    let (error, got) = received(get().await.unwrap()).await;
+    assert!(error.is_some() && got < 1_000_000);
+
+    plant(FaultKind::Reset);
+    let error = format!("{:?}", get().await.unwrap_err());
+    assert!(error.contains("reset") || error.contains("Reset"), "{error}");
+    assert_eq!(bench.web.requests().last().unwrap().status, None);
+
+    plant(FaultKind::Drip);
+    let mut dripping = get().await.unwrap();
+    assert_eq!(dripping.content_length(), Some(1_000_000));
+    assert_eq!(dripping.chunk().await.unwrap().unwrap().len(), 1);
+    drop(dripping);
+
+    plant(FaultKind::Hang);
+    let hanging = tokio::spawn(get());
+    bench.web.wait_for_request(|seen| seen.fault.as_deref() == Some("Hang")).await;
+    assert!(!hanging.is_finished());
+    hanging.abort();
+
+    // Every fault was for one request: now all is well.
+    assert_eq!(received(get().await.unwrap()).await.1, 1_000_000);
+}
+
+/// Reads a body to its end: the error that ended it, and the bytes that came.
+async fn received(mut response: reqwest::Response) -> (Option<reqwest::Error>, u64) {
+    let mut got = 0;
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => got += chunk.len() as u64,
+            Ok(None) => return (None, got),
+            Err(error) => return (Some(error), got),
+        }
+    }
+}
+
+#[tokio::test]
+async fn downloads_are_counted_and_can_be_held() {
+    let bench = Bench::start().await;
+    let placed = media::padded_video(1_000_000, 1);
+    let link = bench.web.file("files.example", "/clip.mp4", &placed);
+    let client = bench.client();
+    bench.web.hold_downloads_at(30);
+
+    let mut first = client.get(&link).send().await.unwrap();
+    let mut got = 0;
+    while got < 300_000 {
+        got += first.chunk().await.unwrap().unwrap().len();
+    }
+    assert_eq!(got, 300_000);
+    let second = client.get(&link).send().await.unwrap();
+    bench.web.wait_for_held_downloads(2).await;
+    assert_eq!(bench.web.open_downloads(), 2);
+
+    bench.web.release();
+    assert_eq!(received(first).await.1, 700_000);
+    assert_eq!(received(second).await.1, 1_000_000);
+    assert_eq!(bench.web.max_concurrent_downloads(), 2);
+}

@@ -344,7 +344,7 @@ pub fn dash(spec: &Dash) -> PathBuf {
 const FRAGMENTED: &str = "+frag_keyframe+empty_moov+default_base_moof+global_sidx";
 
 fn manifest(spec: &Dash, folder: &Path) -> String {
-    let mut representation = |id: u32, name: &str, attributes: &str| {
+    let representation = |id: u32, name: &str, attributes: &str| {
         let bytes = fs::metadata(folder.join(name)).expect("the stream").len();
         let bandwidth = bytes * 8 / u64::from(spec.seconds);
         let (index, header) = ranges(&folder.join(name));
@@ -363,11 +363,8 @@ fn manifest(spec: &Dash, folder: &Path) -> String {
     let pictures = representation(1, &spec.lower(), &picture(width / 2, height / 2))
         + &representation(2, &spec.best(), &picture(width, height));
     let sound = if spec.sound {
-        let stream = representation(
-            3,
-            DASH_SOUND,
-            "codecs=\"mp4a.40.2\" mimeType=\"audio/mp4\" audioSamplingRate=\"44100\"",
-        );
+        let stream =
+            representation(3, DASH_SOUND, "codecs=\"mp4a.40.2\" mimeType=\"audio/mp4\" audioSamplingRate=\"44100\"");
         format!(
             "<AdaptationSet contentType=\"audio\" id=\"1\" segmentAlignment=\"true\" startWithSAP=\"1\">{stream}</AdaptationSet>"
         )

@@ -152,10 +152,7 @@ impl TweetMedia {
             Kind::Gif => ("video.twimg.com", format!("/tweet_video/{}.mp4", self.key)),
             Kind::Video => (
                 "video.twimg.com",
-                format!(
-                    "/ext_tw_video/{}/pu/vid/avc1/{}x{}/{}.mp4",
-                    self.id, media.width, media.height, self.key
-                ),
+                format!("/ext_tw_video/{}/pu/vid/avc1/{}x{}/{}.mp4", self.id, media.width, media.height, self.key),
             ),
         }
     }

@@ -16,6 +16,9 @@ use super::{
 /// Time between two bytes of [`FaultKind::Drip`].
 const DRIP: Duration = Duration::from_millis(100);
 
+/// Time that the first half of a cut body has to leave.
+const LEAVE: Duration = Duration::from_millis(30);
+
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
@@ -148,10 +151,11 @@ pub(super) fn cut_in_half(body: WireBody, length: u64, at_cut: impl FnOnce() + S
                 return Some((Ok(Frame::data(data)), (body, left, at_cut)));
             }
         }
-        at_cut.take().map(|cut| {
-            cut();
-            (Err(std::io::Error::other("cut off on purpose")), (body, 0, None))
-        })
+        let cut = at_cut.take()?;
+        // What is buffered is lost with the connection: let it leave first.
+        tokio::time::sleep(LEAVE).await;
+        cut();
+        Some((Err(std::io::Error::other("cut off on purpose")), (body, 0, None)))
     });
     StreamBody::new(Box::pin(frames)).boxed_unsync()
 }
