@@ -217,7 +217,7 @@ fn attachments(submission: &Submission, kept: &[String], route: Route) -> Result
             _ => return Err(Refusal::missing(&format!("{path}.id"))),
         };
         let sent = submission.files.iter().any(|file| file.index.to_string() == id);
-        if !sent && !(route.is_edit() && kept.contains(&id)) {
+        if !(sent || route.is_edit() && kept.contains(&id)) {
             let message = format!("Attachment data not found: {id}");
             return Err(Refusal::form(&path, "MESSAGE_ATTACHMENT_NOT_FOUND", &message));
         }

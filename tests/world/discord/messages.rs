@@ -291,19 +291,19 @@ fn list(value: &Value) -> Vec<Value> {
 /// stay, in order; without one everything stays and new files come last.
 fn attach(uploads: Vec<Upload>, payload: &Value, old: &[Attachment]) -> Vec<Attachment> {
     let listed = payload["attachments"].as_array();
-    let entry = |id: &str| {
-        let list = listed.into_iter().flatten();
-        list.into_iter().find(|entry| entry["id"] == id || entry["id"].to_string() == id).cloned().unwrap_or_default()
+    let entry = |id: Id| {
+        let mut list = listed.into_iter().flatten();
+        list.find(|entry| id_of(&entry["id"]) == Some(id)).cloned().unwrap_or_default()
     };
-    let kept = old.iter().filter(|file| listed.is_none() || !entry(&file.id.to_string()).is_null());
+    let kept = old.iter().filter(|file| listed.is_none() || !entry(file.id).is_null());
     let mut files: Vec<Attachment> = kept.cloned().collect();
     for file in &mut files {
-        if let Some(text) = entry(&file.id.to_string()).get("description") {
+        if let Some(text) = entry(file.id).get("description") {
             file.description = text.as_str().map(str::to_owned);
         }
     }
     for upload in uploads {
-        let entry = entry(&upload.index.to_string());
+        let entry = entry(upload.index);
         let name = entry["filename"].as_str().unwrap_or(&upload.name).to_owned();
         let mut file = Attachment::new(clean_name(&name), name, upload.size, upload.path);
         file.description = entry["description"].as_str().filter(|text| !text.is_empty()).map(str::to_owned);

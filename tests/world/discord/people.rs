@@ -105,7 +105,7 @@ impl Channel {
     }
 
     /// What the bot wrote in it, oldest first.
-    pub fn from_the_bot(&self) -> Vec<Message> {
+    pub fn by_the_bot(&self) -> Vec<Message> {
         let bot = self.discord.bot_id();
         self.messages().into_iter().filter(|message| message.author == bot).collect()
     }
