@@ -102,7 +102,7 @@ impl Registry {
     pub fn standard(settings: &Settings) -> Self {
         Self {
             platforms: vec![
-                Box::new(twitter::Twitter::new()),
+                Box::new(twitter::Twitter::default()),
                 Box::new(reddit::Reddit::new()),
                 Box::new(instagram::Instagram),
                 Box::new(youtube::Youtube::new(settings.platforms.get(youtube::ID.0))),

@@ -4,13 +4,22 @@
 //! (`fxtwitter.com` …), and `t.co` as a short link. A post's canonical link is `https://x.com/i/status/ID`, because
 //! the handle in a link is decoration: any handle leads to the same post.
 
+mod api;
+mod media;
+mod parse;
+mod refine;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
 use url::Url;
 
 use super::{
-    CliTool, Platform,
+    CliTool, ExtractContext, Extractor, Platform,
     common::link::{Link, canonical, is_word},
 };
-use crate::model::{PlatformId, Resource, ResourceKind, Tool};
+use crate::model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("twitter");
@@ -142,12 +151,18 @@ pub const LINKS: &[(&str, &str)] = &[
 ];
 
 /// The platform.
-pub struct Twitter {}
+#[derive(Default)]
+pub struct Twitter {
+    api: api::Api,
+}
 
-impl Twitter {
-    /// Without a guest token yet.
-    pub fn new() -> Self {
-        Self {}
+#[async_trait]
+impl Extractor for Twitter {
+    async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
+        match resource.kind {
+            ResourceKind::Post => self.api.post(resource, cx).await,
+            _ => Err(Error::new(Kind::UnsupportedUrl, "not a link to a post").with_detail("this is somebody's page")),
+        }
     }
 }
 
@@ -193,6 +208,14 @@ impl Platform for Twitter {
             why: "knows videos only, and says best why a post is not shown",
         };
         vec![gallery_dl, yt_dlp]
+    }
+
+    fn extractor(&self) -> Option<&dyn Extractor> {
+        Some(self)
+    }
+
+    fn refine(&self, resource: &Resource, tool: Tool, raw: &[serde_json::Value], metadata: &mut MediaMetadata) {
+        refine::refine(resource, tool, raw, metadata);
     }
 }
 
