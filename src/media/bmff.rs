@@ -112,12 +112,7 @@ fn movie(file: &mut (impl Read + Seek), movie: &BoxHeader, len: u64, found: &mut
     Ok(())
 }
 
-fn children(
-    file: &mut (impl Read + Seek),
-    parent: &BoxHeader,
-    len: u64,
-    kind: &[u8; 4],
-) -> io::Result<Vec<BoxHeader>> {
+fn children(file: &mut (impl Read + Seek), parent: &BoxHeader, len: u64, kind: &[u8; 4]) -> io::Result<Vec<BoxHeader>> {
     let end = parent.to.min(len);
     let mut found = Vec::new();
     let mut at = parent.from;

@@ -45,12 +45,8 @@ pub(super) async fn copy_video(kit: &Kit<'_>, video: &Video, audio: &Audio, soun
         other => return Ok(other),
     };
     let out = kit.work.join("copy.mp4");
-    let args = kit
-        .input()
-        .arg("-i")
-        .path(&track)
-        .arg(format!("-map 0:{} -map 1:a -c copy -sn -dn", video.index))
-        .mp4(&out);
+    let args =
+        kit.input().arg("-i").path(&track).arg(format!("-map 0:{} -map 1:a -c copy -sn -dn", video.index)).mp4(&out);
     kit.make(args, out, Share { from: 0.7, to: 0.96 }).await
 }
 
@@ -71,8 +67,7 @@ async fn track(kit: &Kit<'_>, audio: &Audio, sound: Sound, share: Share) -> Resu
 /// AAC-LC. Silence is put before sound that starts late, and into gaps: sound and picture then share their zero.
 pub(super) fn encoder(sound: Sound) -> Args {
     let Sound { kbps, channels, rate } = sound;
-    Args::new()
-        .arg(format!("-af aresample=async=1:first_pts=0 -c:a aac -b:a {kbps:.1}k -ac {channels} -ar {rate}"))
+    Args::new().arg(format!("-af aresample=async=1:first_pts=0 -c:a aac -b:a {kbps:.1}k -ac {channels} -ar {rate}"))
 }
 
 /// Encodes picture and sound.
@@ -297,7 +292,8 @@ mod tests {
         let all = Video { interlaced: true, hdr: true, alpha: true, rgb: true, ..plain };
         let chain = filters(&all, &Picture { fps: Some(30.0), ..picture });
         let order = ["bwdif", "fps=30", "tonemap", "scale=640", "overlay", "yuv420p", "bt709:color_prim", "setpts"];
-        let places: Vec<_> = order.iter().map(|part| chain.find(part).unwrap_or_else(|| panic!("{part}: {chain}"))).collect();
+        let places: Vec<_> =
+            order.iter().map(|part| chain.find(part).unwrap_or_else(|| panic!("{part}: {chain}"))).collect();
         assert!(places.is_sorted(), "{chain}");
     }
 

@@ -90,11 +90,8 @@ impl Runner {
         dir: &Path,
         cancel: &CancellationToken,
     ) -> Result<std::result::Result<String, ExternalToolError>> {
-        let args = Args::new()
-            .arg("-v error -hide_banner")
-            .guard()
-            .arg("-show_format -show_streams -of json")
-            .path(path);
+        let args =
+            Args::new().arg("-v error -hide_banner").guard().arg("-show_format -show_streams -of json").path(path);
         let spawn = Spawn {
             tool: "ffprobe",
             program: self.tools.ffprobe()?.to_owned(),

@@ -308,7 +308,9 @@ pub(super) fn unfold_webp(path: &Path, out: &Path, cancel: &CancellationToken) -
     }
     file.flush()?;
     if written == 0 {
-        return Err(Error::new(Kind::CannotFit, "no frame of the animation decodes").with_detail("the picture is damaged"));
+        return Err(
+            Error::new(Kind::CannotFit, "no frame of the animation decodes").with_detail("the picture is damaged")
+        );
     }
     Ok(Animation { fps: 1000.0 / tick, frames: written, width, height })
 }

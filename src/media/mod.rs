@@ -175,7 +175,10 @@ impl Media {
         let picture = self.probe(&Source::file(video), scratch.path(), cancel).await?;
         let sound = self.probe(&Source::file(audio), scratch.path(), cancel).await?;
         let (Some(picture), Some(track)) = (&picture.video, &sound.audio) else {
-            return Err(Error::new(Kind::PlatformChanged, "a picture and a sound file to join lack the one or the other"));
+            return Err(Error::new(
+                Kind::PlatformChanged,
+                "a picture and a sound file to join lack the one or the other",
+            ));
         };
         let bytes = work::size(video).await + work::size(audio).await;
         let made = scratch.path().join("mux");
@@ -209,17 +212,14 @@ impl Media {
     ///
     /// # Errors
     /// When the file cannot be read at all, or `cancelled`.
-    pub async fn feasibility(
-        &self,
-        file: &MediaFile,
-        target: FitTarget,
-        cancel: &CancellationToken,
-    ) -> Result<String> {
+    pub async fn feasibility(&self, file: &MediaFile, target: FitTarget, cancel: &CancellationToken) -> Result<String> {
         let scratch = scratch(file.path.parent().unwrap_or(Path::new(".")))?;
         let (sniffed, size) = look(&file.path).await?;
         if sniffed.kind == FileType::Image && !target.audio_only {
             let path = file.path.clone();
-            let plan = blocking(move || Ok(image::facts(&path).map(|facts| image::plan(&facts, size, target.max_bytes)))).await?;
+            let plan =
+                blocking(move || Ok(image::facts(&path).map(|facts| image::plan(&facts, size, target.max_bytes))))
+                    .await?;
             return Ok(match plan {
                 Some(image::ImagePlan::Keep) => "copy",
                 Some(image::ImagePlan::Encode) => "encode the picture",
@@ -318,7 +318,9 @@ impl Media {
         }
         let fixed = dir.join("timed.mkv");
         let mut args = Args::new().input(path, self.runner.threads);
-        for index in [probe.video.as_ref().map(|v| v.index), probe.audio.as_ref().map(|a| a.index)].into_iter().flatten() {
+        for index in
+            [probe.video.as_ref().map(|v| v.index), probe.audio.as_ref().map(|a| a.index)].into_iter().flatten()
+        {
             args = args.arg(format!("-map 0:{index}"));
         }
         let run = Run {
@@ -341,7 +343,8 @@ impl Media {
             Ended::TooBig => {}
             Ended::Badly(error) => return Err(ffmpeg::unreadable(&error)),
         }
-        Err(Error::new(Kind::CannotFit, "its length cannot be found out").with_detail("the file is damaged or isn't media"))
+        Err(Error::new(Kind::CannotFit, "its length cannot be found out")
+            .with_detail("the file is damaged or isn't media"))
     }
 }
 

@@ -172,11 +172,8 @@ fn plan_video(probe: &Probe, video: &Video, outline: Option<&Outline>, rules: &R
             steps.push(Step::CopyVideo(sound));
         }
     }
-    let too_long = Refusal::TooLong {
-        seconds,
-        fits: rules.seconds_that_fit(probe),
-        limit: rules.limit.unwrap_or(u64::MAX),
-    };
+    let too_long =
+        Refusal::TooLong { seconds, fits: rules.seconds_that_fit(probe), limit: rules.limit.unwrap_or(u64::MAX) };
     let otherwise = match forecast(probe, video, rules, seconds) {
         Some(step) => {
             steps.push(step);
@@ -189,9 +186,10 @@ fn plan_video(probe: &Probe, video: &Video, outline: Option<&Outline>, rules: &R
 
 /// What an encode will give. `None`: nothing worth watching.
 fn forecast(probe: &Probe, video: &Video, rules: &Rules, seconds: f64) -> Option<Step> {
-    let sound_bytes = probe.audio.as_ref().map_or(0.0, |audio| {
-        rules.sound_of_video(audio, seconds).kbps * 1000.0 * 1.03 * seconds / 8.0
-    });
+    let sound_bytes = probe
+        .audio
+        .as_ref()
+        .map_or(0.0, |audio| rules.sound_of_video(audio, seconds).kbps * 1000.0 * 1.03 * seconds / 8.0);
     let picture_seconds = video.seconds(seconds);
     let native = budget::scaled(video, 1080.0, None);
     let frames = budget::frames(video, &native, picture_seconds);
@@ -230,7 +228,8 @@ fn plan_sound(probe: &Probe, audio: &Audio, outline: Option<&Outline>, rules: &R
         return Plan::Keep;
     }
     let mut steps = Vec::new();
-    let bytes = audio.bit_rate.map_or(if probe.video.is_some() { 0.0 } else { probe.size as f64 }, |rate| rate * seconds / 8.0);
+    let bytes =
+        audio.bit_rate.map_or(if probe.video.is_some() { 0.0 } else { probe.size as f64 }, |rate| rate * seconds / 8.0);
     if rules.limit.is_none_or(|limit| bytes <= limit as f64 * 1.02) {
         match codec {
             "aac" => steps.push(Step::CopyToM4a),

@@ -38,7 +38,9 @@ impl Fit<'_> {
         let Some(facts) = facts else { return self.convert(path, sniffed, bytes).await };
         match image::plan(&facts, bytes, self.target.max_bytes) {
             ImagePlan::Keep => Ok(None),
-            ImagePlan::Refuse => Err(super::plan::Refusal::Oversized { width: facts.width, height: facts.height }.error()),
+            ImagePlan::Refuse => {
+                Err(super::plan::Refusal::Oversized { width: facts.width, height: facts.height }.error())
+            }
             ImagePlan::Animate if facts.format == ::image::ImageFormat::WebP => self.animate_webp(path).await,
             ImagePlan::Animate => self.moving(&self.media.examine(path, self.work, self.cancel).await?).await,
             ImagePlan::Encode => self.encode_picture(path, BEST_QUALITY).await.map(Some),

@@ -118,8 +118,7 @@ impl Kit<'_> {
             let done = if seconds > 0.0 { (tick.seconds / seconds).min(1.0) as f32 } else { 0.0 };
             self.meter.set(share.from + (share.to - share.from) * done);
         };
-        let run =
-            Run { args, dir: self.work, deadline, file_bytes: Some(file_bytes), on_tick: &mut on_tick };
+        let run = Run { args, dir: self.work, deadline, file_bytes: Some(file_bytes), on_tick: &mut on_tick };
         self.runner.run(run, self.cancel).await
     }
 

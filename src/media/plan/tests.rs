@@ -147,7 +147,12 @@ fn sound_is_kept_copied_or_encoded() {
         ("large mp3", sound("mp3", "mp3", 50 * MIB), false, "sound"),
         ("of a video", mp4(50 * MIB, 300.0), true, "m4a sound"),
         ("of a silent video", Probe { audio: None, ..mp4(MIB, 3.0) }, true, "refuse no_media"),
-        ("two hours", Probe { duration: Some(7200.0), ..sound("wav", "pcm_s16le", 900 * MIB) }, false, "refuse cannot_fit"),
+        (
+            "two hours",
+            Probe { duration: Some(7200.0), ..sound("wav", "pcm_s16le", 900 * MIB) },
+            false,
+            "refuse cannot_fit",
+        ),
     ] {
         assert_eq!(brief(&decide(&probe, None, limit, audio_only)), want, "{what}");
     }
@@ -177,7 +182,9 @@ fn a_forecast_stays_under_the_limit() {
 
 #[test]
 fn sizes_and_lengths_read_well() {
-    for (bytes, want) in [(10 * MIB, "10 MB"), (MIB * 99 / 10, "9.9 MB"), (8 * MIB, "8 MB"), (200 << 10, "200 kB"), (5, "1 kB")] {
+    for (bytes, want) in
+        [(10 * MIB, "10 MB"), (MIB * 99 / 10, "9.9 MB"), (8 * MIB, "8 MB"), (200 << 10, "200 kB"), (5, "1 kB")]
+    {
         assert_eq!(human_bytes(bytes), want);
     }
     for (seconds, want) in [
