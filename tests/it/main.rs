@@ -4,3 +4,6 @@
 mod world;
 mod world_discord;
 mod world_web;
+
+mod site;
+mod ssrf;
