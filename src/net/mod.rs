@@ -10,6 +10,7 @@
 //! checked is the address that is connected), [`client`] is the in-process HTTP client, [`proxy`] the loopback proxy
 //! that tools are made to use. Discord's own API is no stranger: [`Egress::discord`] is a plain client.
 
+pub mod addresses;
 pub mod client;
 mod meter;
 pub mod policy;

@@ -5,5 +5,6 @@ mod world;
 mod world_discord;
 mod world_web;
 
+mod egress;
 mod site;
 mod ssrf;

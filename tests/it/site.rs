@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    convert::Infallible,
     fs::File,
     io,
     net::{IpAddr, SocketAddr},
@@ -17,51 +18,83 @@ use std::{
 
 use async_trait::async_trait;
 use axum::{
-    Router,
     body::Body,
-    extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Request, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use boss_bot::{net::NameSource, settings::Network};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+use tokio_rustls::TlsAcceptor;
+
+use crate::world::tls::Authority;
+
+/// Where sites live: a loopback address of their own, so that letting the guard through to them says nothing about
+/// `127.0.0.1`.
+pub const SITE: &str = "127.77.0.1";
 
 /// A site on a free loopback port. Pages take `?to=` and lead there.
 pub struct Site {
     pub port: u16,
+    scheme: &'static str,
     requests: Arc<Mutex<Vec<String>>>,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Site {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_with(None).await
+    }
+
+    /// The same over TLS.
+    pub async fn start_tls(authority: &Authority) -> Self {
+        Self::start_with(Some(TlsAcceptor::from(authority.server_config()))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind((SITE, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let requests = Arc::default();
-        let app = Router::new().fallback(page).with_state(Arc::clone(&requests));
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { port, requests, server }
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let log = requests.clone();
+        let server = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (tls, log) = (tls.clone(), log.clone());
+                // Clients that go away or distrust us are part of the stories.
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => serve(tls.accept(stream).await?, log).await,
+                        None => serve(stream, log).await,
+                    }
+                });
+            }
+        });
+        Self { port, scheme, requests, server }
     }
 
     /// Settings that let the guard through to this site only, by address and as `site.example`.
     pub fn network(&self) -> Network {
-        let allow_private = vec![("127.0.0.1".to_owned(), self.port), ("site.example".to_owned(), self.port)];
+        let allow_private = vec![(SITE.to_owned(), self.port), ("site.example".to_owned(), self.port)];
         Network { allow_private, ..Network::default() }
     }
 
-    /// `http://127.0.0.1:port` + `path`, with `to` in the query.
+    /// The link to a page, with `to` in the query.
     pub fn leading(&self, path: &str, to: &str) -> String {
         let to: String = url::form_urlencoded::byte_serialize(to.as_bytes()).collect();
-        format!("http://127.0.0.1:{}{path}?to={to}", self.port)
+        format!("{}?to={to}", self.url(path))
     }
 
-    /// `http://127.0.0.1:port` + `path`.
+    /// The link to a page: by address, or over TLS by the name that its certificate is for.
     pub fn url(&self, path: &str) -> url::Url {
-        format!("http://127.0.0.1:{}{path}", self.port).parse().unwrap()
+        let host = if self.scheme == "https" { "site.example" } else { SITE };
+        format!("{}://{host}:{}{path}", self.scheme, self.port).parse().unwrap()
     }
 
     /// What was asked for, in order: method, path and query, and the headers as `name: value` lines.
@@ -76,12 +109,24 @@ impl Drop for Site {
     }
 }
 
-async fn page(State(requests): State<Arc<Mutex<Vec<String>>>>, request: Request) -> Response {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    log: Arc<Mutex<Vec<String>>>,
+) -> io::Result<()> {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let log = log.clone();
+        async move { Ok::<_, Infallible>(page(&log, request).await) }
+    });
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    served.map_err(io::Error::other)
+}
+
+async fn page(requests: &Mutex<Vec<String>>, request: Request<Incoming>) -> Response {
     let mut line = format!("{} {}\n", request.method(), request.uri());
     for (name, value) in request.headers() {
         line += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
     }
-    requests.lock().unwrap().push(line);
+    requests.lock().unwrap().push(line.clone());
     let query: HashMap<String, String> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
     let to = query.get("to").map(String::as_str).unwrap_or_default();
@@ -120,6 +165,10 @@ async fn page(State(requests): State<Arc<Mutex<Vec<String>>>>, request: Request)
         ["image.html"] => html(format!(r#"<a href="{to}"><img src="{to}"></a>"#)),
         ["good.ts"] => typed("video/mp2t", transport_stream().to_vec()),
         ["good.jpg"] => typed("image/jpeg", JPEG.to_vec()),
+        // Shorteners that give browsers a script and everybody else a redirect.
+        ["shy", ..] if line.contains("Mozilla") => html("<script>location.replace('…')</script>".into()),
+        ["shy", ..] => redirect(301, to),
+        ["status", status, ..] => StatusCode::from_u16(status.parse().unwrap()).unwrap().into_response(),
         ["zeros", count] => typed("video/mp4", vec![0; count.trim_end_matches(".mp4").parse().unwrap()]),
         ["hang"] => {
             std::future::pending::<()>().await;
@@ -168,8 +217,6 @@ pub struct Traps {
     listening: Vec<SocketAddr>,
     caught: watch::Receiver<Vec<(SocketAddr, SocketAddr)>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
-    // Tests run in several processes, and there is one port 80.
-    _lock: Flock<File>,
 }
 
 impl Traps {
@@ -178,7 +225,9 @@ impl Traps {
             let file = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("port-80.lock")).unwrap();
             Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).unwrap()
         });
-        let lock = lock.await.unwrap();
+        // Tests run in several processes, and there is one port 80. Each listener keeps the lock, so that it is only given
+        // up when all of them are closed.
+        let lock = Arc::new(lock.await.unwrap());
         let (note, caught) = watch::channel(Vec::new());
         let note = Arc::new(note);
         let free = TcpListener::bind("0.0.0.0:0").await.unwrap();
@@ -195,8 +244,10 @@ impl Traps {
         let tasks = listeners
             .into_iter()
             .map(|listener| {
-                let note = note.clone();
+                let (note, lock) = (note.clone(), lock.clone());
                 tokio::spawn(async move {
+                    let _lock = lock;
+                    let listener = listener;
                     loop {
                         let (stream, peer) = listener.accept().await.unwrap();
                         note.send_modify(|caught| caught.push((stream.local_addr().unwrap(), peer)));
@@ -204,7 +255,7 @@ impl Traps {
                 })
             })
             .collect();
-        Self { port, listening, caught, tasks, _lock: lock }
+        Self { port, listening, caught, tasks }
     }
 
     /// Fails when anybody connected to any of them. Connects once itself, so that whatever came before was noted.
@@ -243,7 +294,7 @@ impl Names {
         for (name, addresses) in LYING_NAMES {
             names.answer(name, addresses);
         }
-        names.answer("site.example", &["127.0.0.1"]);
+        names.answer("site.example", &[SITE]);
         names
     }
 
@@ -290,7 +341,7 @@ pub const LYING_NAMES: &[(&str, &[&str])] = &[
 
 /// Runs a Python tool the way the program does, in an empty folder of its own; gives back all it said and the files it
 /// left.
-pub async fn run_tool(module: &str, args: &[String]) -> (String, Vec<PathBuf>) {
+pub async fn run_tool(module: &str, args: &[String], env: &[(&str, &str)]) -> (String, Vec<PathBuf>) {
     let tools = std::env::var_os("BOSS_BOT_TEST_TOOLS_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tools"), PathBuf::from);
     let dir = tempfile::tempdir().unwrap();
@@ -305,6 +356,7 @@ pub async fn run_tool(module: &str, args: &[String]) -> (String, Vec<PathBuf>) {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("YTDLP_NO_PLUGINS", "1")
         .env("PYTHONIOENCODING", "utf-8")
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();

@@ -13,7 +13,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::site::{LYING_NAMES, Names, Site, Traps, run_tool};
+use crate::site::{LYING_NAMES, Names, SITE, Site, Traps, run_tool};
 
 /// Hosts as a stranger may spell them; each stands between `http://` and the path.
 const SPELLINGS: &[&str] = &[
@@ -89,6 +89,14 @@ fn links(scheme: &str, file: &str) -> Vec<String> {
     SPELLINGS.iter().copied().chain(names).map(|host| format!("{scheme}://{host}/{file}")).collect()
 }
 
+#[tokio::test]
+#[should_panic(expected = "connected to private addresses")]
+async fn the_traps_notice_a_visitor() {
+    let traps = Traps::set().await;
+    TcpStream::connect(("127.0.0.1", traps.port)).await.unwrap();
+    traps.assert_silent().await;
+}
+
 fn egress(site: &Site) -> Egress {
     Egress::with_names(&site.network(), Arc::new(Names::lying())).unwrap()
 }
@@ -136,7 +144,7 @@ async fn the_client_follows_no_redirect_to_a_private_address() {
         let url = site.leading("/hops/3", &to).parse().unwrap();
         assert!(egress.client().resolve(&url).await.map_or_else(
             |e| e.code() == "blocked_address",
-            |end| { end.host_str() == Some("127.0.0.1") && end.port() == Some(site.port) }
+            |end| { end.host_str() == Some(SITE) && end.port() == Some(site.port) }
         ));
     }
     assert!(blocked >= 600, "{blocked}");
@@ -164,7 +172,7 @@ async fn private_ports_of_a_public_name_are_refused_before_it_is_resolved() {
 /// so only connecting to the very address that was checked keeps the trap silent.
 fn turning_names() -> Arc<Names> {
     let names = Names::default();
-    names.answer("site.example", &["127.0.0.1"]);
+    names.answer("site.example", &[SITE]);
     names.answer("site.example", &["127.6.6.6"]);
     Arc::new(names)
 }
@@ -312,7 +320,7 @@ async fn yt_dlp_reaches_no_private_address() {
         .map(|host| site.leading("/redirect/302/b.mp4", &format!("http://{host}/x.mp4")));
     let given: Vec<String> = direct.chain(routes.iter().map(|(link, _)| link.clone())).chain(redirected).collect();
     let args: Vec<String> = options.iter().cloned().chain(["--".into()]).chain(given.clone()).collect();
-    let (said, left) = run_tool("yt_dlp", &args).await;
+    let (said, left) = run_tool("yt_dlp", &args, &[]).await;
 
     let log = proxy.log();
     for (link, host) in &routes {
@@ -329,7 +337,7 @@ async fn yt_dlp_reaches_no_private_address() {
     let playlists = pages.map(|page| site.leading(page, "http://127.0.8.1/x.ts"));
     let more = ["--downloader", "ffmpeg", "--"].map(str::to_owned);
     let args: Vec<String> = options.into_iter().chain(more).chain(playlists).collect();
-    let (said, _) = run_tool("yt_dlp", &args).await;
+    let (said, _) = run_tool("yt_dlp", &args, &[]).await;
     assert!(proxy.log().refused.len() > before, "{said}");
     assert!(!said.contains("Proxy Authentication Required"), "{said}");
     traps.assert_silent().await;
@@ -364,7 +372,7 @@ async fn gallery_dl_reaches_no_private_address() {
         .map(|host| site.leading("/redirect/302/b.jpg", &format!("http://{host}/x.jpg")));
     let given = direct.chain(generic).chain(routes.iter().map(|(link, _)| link.clone())).chain(redirected);
     let args: Vec<String> = options.chain(["--".into()]).chain(given).collect();
-    let (said, left) = run_tool("gallery_dl", &args).await;
+    let (said, left) = run_tool("gallery_dl", &args, &[]).await;
 
     let log = proxy.log();
     for (link, host) in &routes {
