@@ -1,10 +1,9 @@
 //! Stories against the real binary, the real tools and stand-in servers. One binary, so that it links once.
 
+mod egress;
+mod site;
+mod ssrf;
 #[path = "../world/mod.rs"]
 mod world;
 mod world_discord;
 mod world_web;
-
-mod egress;
-mod site;
-mod ssrf;
