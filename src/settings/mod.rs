@@ -1,9 +1,25 @@
 //! Every setting, where it came from, and whether it makes sense.
 //!
-//! Later sources win: built-in defaults, `config/default.toml`, `config/local.toml` or `--config`, `.env`, environment.
+//! Later sources win: built-in defaults (`config/default.toml`), `config/local.toml` or `--config`, `.env`, environment.
+//! One table (`table.rs`) drives the loader and the documents, so that neither can forget a setting.
 
+pub mod documents;
+mod load;
+mod parse;
 mod schema;
+mod sources;
+mod table;
 
+pub use load::{Entry, Loaded, Overrides, Problem, SettingsError, load};
 pub use schema::{
     Compression, Discord, Downloads, GalleryDl, Log, Network, PlatformSettings, Settings, ToolsSettings, Upload,
 };
+pub use table::{PLATFORM_SPECS, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
+
+/// Reads a size as the settings spell it: a bare number counts MB of 1024 × 1024 bytes.
+///
+/// # Errors
+/// What was expected instead.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    parse::size(text.trim())
+}
