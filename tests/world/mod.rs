@@ -7,5 +7,6 @@ pub mod bot;
 pub mod discord;
 pub mod media;
 pub mod platforms;
+pub mod stage;
 pub mod tls;
 pub mod web;

@@ -1,0 +1,90 @@
+//! The whole world in one hand: both stand-ins, the certificate that joins them, and a folder for the bot.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    bot::{Bot, tools_dir},
+    discord::Discord,
+    tls::Authority,
+    web::Web,
+};
+
+/// What the stand-in YouTube speaks: the client that needs no page and no script.
+pub const YOUTUBE: [(&str, &str); 2] =
+    [("YOUTUBE_PLAYER_CLIENT", "visionos"), ("YOUTUBE_PLAYER_SKIP", "webpage,configs,js,initial_data")];
+
+/// Discord, the web and a place for one bot. Everything ends and vanishes with it.
+pub struct World {
+    /// The certificate authority that both stand-ins are signed by.
+    pub authority: Authority,
+    /// The stand-in Discord.
+    pub discord: Discord,
+    /// The stand-in web.
+    pub web: Web,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    /// Starts both stand-ins.
+    pub async fn start() -> Self {
+        let authority = Authority::new();
+        let discord = Discord::start(&authority).await;
+        let web = Web::start(&authority).await;
+        let dir = tempfile::Builder::new().prefix("boss-bot-world-").tempdir().expect("a folder");
+        std::fs::write(dir.path().join("ca.pem"), authority.pem()).expect("the certificate");
+        Self { authority, discord, web, dir }
+    }
+
+    /// The bot's folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Where the bot keeps downloads.
+    pub fn downloads(&self) -> PathBuf {
+        self.dir().join("downloads")
+    }
+
+    /// The environment that leads the real binary into this world. Later pairs win.
+    pub fn env(&self, more: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        let own = |path: PathBuf| path.into_os_string();
+        let mut env: Vec<(OsString, OsString)> = vec![
+            ("DISCORD_TOKEN".into(), self.discord.token().into()),
+            ("DISCORD_API_ADDRESS".into(), self.discord.address().to_string().into()),
+            ("NETWORK_PROXY".into(), self.web.proxy_url().into()),
+            ("NETWORK_CA_FILE".into(), own(self.dir().join("ca.pem"))),
+            ("DATA_DIR".into(), own(self.dir().join("data"))),
+            ("DOWNLOAD_DIR".into(), own(self.downloads())),
+            ("TOOLS_DIR".into(), own(tools_dir())),
+            ("LOG_LEVEL".into(), "debug".into()),
+        ];
+        env.extend(YOUTUBE.iter().chain(more).map(|(name, value)| (name.into(), value.into())));
+        env
+    }
+
+    /// Starts the real bot and waits until it serves commands.
+    pub async fn bot(&self, more: &[(&str, &str)]) -> Bot {
+        let mut bot = Bot::start(self.dir(), self.env(more));
+        bot.during(self.discord.ready()).await;
+        bot
+    }
+
+    /// Everything that is left in the download folder: half files, job folders, kept files.
+    pub fn left_behind(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        walk(&self.downloads(), &mut found);
+        found
+    }
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => walk(&entry.path(), found),
+            _ => found.push(entry.path()),
+        }
+    }
+}
