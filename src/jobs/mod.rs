@@ -114,7 +114,8 @@ impl Jobs {
         let (progress, receiver) = Progress::new();
         let cancel = self.inner.stop.child_token();
         let id = request.id.clone();
-        let span = tracing::info_span!("job", id = %request.id, link = %redact::link(&request.url));
+        let link = redact::link(&request.url);
+        let span = tracing::info_span!("job", id = %request.id);
         let outcome = {
             let (jobs, cancel, started) = (self.clone(), cancel.clone(), Instant::now());
             let work = async move {
@@ -128,7 +129,7 @@ impl Jobs {
                     took: started.elapsed(),
                     ..Outcome::of(&id)
                 });
-                jobs.settle(&outcome);
+                jobs.settle(&link, &outcome);
                 progress.set(Phase::Done);
                 outcome
             };
@@ -212,18 +213,20 @@ impl Jobs {
     }
 
     /// Counts an ended request and writes its one line into the log.
-    fn settle(&self, outcome: &Outcome) {
+    fn settle(&self, link: &str, outcome: &Outcome) {
         let seconds = outcome.took.as_secs_f32();
-        let paths: Vec<_> = outcome.attempts.iter().map(|attempt| attempt.by.as_str()).collect();
+        let platform = outcome.platform.as_deref().unwrap_or("none");
+        let attempts = outcome.attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match &outcome.error {
             None => {
                 self.inner.succeeded.fetch_add(1, Relaxed);
                 let files = outcome.metadata.as_ref().map_or(0, |metadata| metadata.files.len());
-                tracing::info!(seconds, files, ?paths, "delivered");
+                tracing::info!(link, platform, attempts, files, seconds, "delivered");
             }
             Some(error) => {
                 self.inner.failed.fetch_add(1, Relaxed);
-                tracing::warn!(seconds, ?paths, code = error.code(), reason = error.operator_text(), "not delivered");
+                let (code, reason) = (error.code(), error.operator_text());
+                tracing::warn!(link, platform, attempts, code, reason, seconds, "not delivered");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What became of a request: every attempt made, how long it took and why it ended.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,14 @@ pub struct Attempt {
     pub took: Duration,
     /// How it ended.
     pub end: AttemptEnd,
+}
+
+impl fmt::Display for Attempt {
+    /// For one line of a log: `api not_found 0.12 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.end.error().map_or("ok", Error::code);
+        write!(f, "{} {end} {:.2} s", self.by, self.took.as_secs_f32())
+    }
 }
 
 /// How an attempt ended.
