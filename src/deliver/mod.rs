@@ -1,8 +1,22 @@
 //! From finished files to where they belong: plans messages, and knows the sinks that send them.
+//!
+//! ```text
+//! files ──plan──► parts ──Sink::send──► a directory (here) · a Discord channel (discord/)
+//!                         ▲
+//!          caption (title, author, words, link)
+//! ```
+//!
+//! What a place takes is the sink's to know ([`Sink::limit`]); making files fit it is `media/`'s.
+
+mod caption;
+mod directory;
 
 use async_trait::async_trait;
 
 use crate::model::{Error, MediaFile, MediaMetadata, UploadLimit};
+
+pub use caption::{MAX_CAPTION, caption, escape};
+pub use directory::DirectorySink;
 
 /// How many files and bytes one message may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +28,25 @@ pub struct BatchLimits {
 }
 
 /// Splits files of these sizes into messages, order kept: ranges of indices. Pure.
-pub fn plan(_sizes: &[u64], _limits: BatchLimits) -> Vec<std::ops::Range<usize>> {
-    todo!()
+///
+/// Greedy, which is optimal when the order must stay: a message takes files until the next one would be too many or too
+/// much. A file that alone is more than `batch_bytes` gets a message of its own.
+pub fn plan(sizes: &[u64], limits: BatchLimits) -> Vec<std::ops::Range<usize>> {
+    let max_files = limits.max_files.max(1);
+    let mut parts = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (index, &size) in sizes.iter().enumerate() {
+        let full = index - start >= max_files || bytes.saturating_add(size) > limits.batch_bytes;
+        if full && index > start {
+            parts.push(start..index);
+            (start, bytes) = (index, 0);
+        }
+        bytes = bytes.saturating_add(size);
+    }
+    if start < sizes.len() {
+        parts.push(start..sizes.len());
+    }
+    parts
 }
 
 /// One message's worth.
@@ -50,4 +81,54 @@ pub trait Sink: Send + Sync {
 
     /// Delivers one part and says where it is now (a link to a message, a path).
     async fn send(&self, part: Part<'_>) -> Result<String, SendError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_filled_in_order() {
+        let limits = |max_files, batch_bytes| BatchLimits { max_files, batch_bytes };
+        let table: &[(&[u64], BatchLimits, &[std::ops::Range<usize>])] = &[
+            (&[], limits(10, 25), &[]),
+            (&[5], limits(10, 25), &[0..1]),
+            (&[5, 5, 5, 5], limits(10, 25), &[0..4]),
+            (&[5, 5, 5, 5], limits(2, 25), &[0..2, 2..4]),
+            (&[10, 10, 5, 1], limits(10, 25), &[0..3, 3..4]),
+            (&[30, 1, 1], limits(10, 25), &[0..1, 1..3]),
+            (&[1, 30, 1], limits(10, 25), &[0..1, 1..2, 2..3]),
+            (&[25, 25], limits(10, 25), &[0..1, 1..2]),
+            (&[0, 0, 0], limits(0, 0), &[0..1, 1..2, 2..3]),
+            (&[u64::MAX, u64::MAX], limits(10, 25), &[0..1, 1..2]),
+        ];
+        for (sizes, limits, expected) in table {
+            assert_eq!(plan(sizes, *limits), *expected, "{sizes:?} {limits:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_file_goes_once_in_order_and_within_the_limits(
+            sizes in proptest::collection::vec(0_u64..40, 0..60),
+            max_files in 1_usize..12,
+            batch_bytes in 0_u64..60,
+        ) {
+            let parts = plan(&sizes, BatchLimits { max_files, batch_bytes });
+            let indices: Vec<usize> = parts.iter().cloned().flatten().collect();
+            prop_assert_eq!(indices, (0..sizes.len()).collect::<Vec<_>>());
+            for part in &parts {
+                prop_assert!(!part.is_empty() && part.len() <= max_files);
+                let bytes: u64 = sizes[part.clone()].iter().sum();
+                prop_assert!(bytes <= batch_bytes || part.len() == 1, "{:?} is {} bytes", part, bytes);
+            }
+            // Nothing is split without need: the first file of each message would not have fitted the one before.
+            for pair in parts.windows(2) {
+                let bytes: u64 = sizes[pair[0].start..=pair[1].start].iter().sum();
+                prop_assert!(pair[0].len() == max_files || bytes > batch_bytes);
+            }
+        }
+    }
 }

@@ -1,0 +1,238 @@
+//! The words above the files: title, author, the post's own words, and the link.
+//!
+//! ```text
+//! **A title** by Ann (@ann)
+//! > the post's own words, shortened at a word…
+//! <https://example.org/post/1>
+//! ```
+//!
+//! Everything a stranger wrote is escaped, so that it shows as written and can't dress up as something else; links stand
+//! in angle brackets, so that Discord shows no preview beside the files.
+
+use url::Url;
+
+use crate::model::MediaMetadata;
+
+/// What Discord allows in one message, in characters (its documentation). Counted here in UTF-16 units, which are never
+/// fewer than characters.
+pub const MAX_CAPTION: usize = 2000;
+
+const MAX_TITLE: usize = 240;
+const MAX_AUTHOR: usize = 120;
+const MAX_WORDS: usize = 900;
+
+/// The caption of a post. Never longer than [`MAX_CAPTION`]; empty only when nothing at all is known.
+pub fn caption(metadata: &MediaMetadata) -> String {
+    let title = metadata.title.as_deref().map(one_line).filter(|title| !title.is_empty());
+    let words = metadata.description.as_deref().map(tidy).filter(|words| !words.is_empty());
+    // Platforms without titles make one from the first words: don't say them twice.
+    let title = title.filter(|title| !words.as_deref().is_some_and(|words| repeats(title, words)));
+    let author = author(metadata);
+
+    let mut lines = Vec::new();
+    match (title, author) {
+        (Some(title), Some(author)) => lines.push(format!("**{}** by {author}", escape(&shorten(&title, MAX_TITLE)))),
+        (Some(title), None) => lines.push(format!("**{}**", escape(&shorten(&title, MAX_TITLE)))),
+        (None, Some(author)) => lines.push(format!("**{author}**")),
+        (None, None) => {}
+    }
+    if let Some(words) = words {
+        lines.push(quote(&shorten(&words, MAX_WORDS)));
+    }
+    let link = Url::parse(&metadata.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let link = link.map(|url| format!("<{url}>")).filter(|link| units(link) <= MAX_CAPTION / 2);
+
+    // Escaping at most doubles the text, which could be too much: the words give way first, the link last.
+    let room = MAX_CAPTION - link.as_deref().map_or(0, |link| units(link) + 1);
+    while !lines.is_empty() && units(&lines.join("\n")) > room {
+        lines.pop();
+    }
+    lines.extend(link);
+    lines.join("\n")
+}
+
+/// Makes text show as written: Discord's markdown, mentions and emoji codes are escaped, control characters dropped.
+/// Links stay whole, in angle brackets.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some(link) = leading_link(rest) {
+            out.push('<');
+            out.push_str(link);
+            out.push('>');
+            rest = &rest[link.len()..];
+            continue;
+        }
+        match first {
+            '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '(' | ')' | '#' | ':' | '@' | '-' => {
+                out.push('\\');
+                out.push(first);
+            }
+            c if c.is_control() || is_direction(c) => {}
+            c => out.push(c),
+        }
+        rest = &rest[first.len_utf8()..];
+    }
+    out
+}
+
+/// The link that `text` starts with, when it may stand between angle brackets as it is.
+fn leading_link(text: &str) -> Option<&str> {
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme))?;
+    let end = text.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`' | '|'));
+    let link = text[..end.unwrap_or(text.len())].trim_end_matches(['.', ',', ')', '!', '?', ':', ';', '…']);
+    (link.len() > scheme.len()).then_some(link)
+}
+
+/// Characters that turn the direction of the text around them, used to disguise names and links.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+fn author(metadata: &MediaMetadata) -> Option<String> {
+    let author = metadata.author.as_ref()?;
+    let handle = shorten(&one_line(&author.handle), MAX_AUTHOR);
+    let name = author.name.as_deref().map(one_line).map(|name| shorten(&name, MAX_AUTHOR));
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) if handle.is_empty() || name.eq_ignore_ascii_case(&handle) => Some(escape(&name)),
+        Some(name) => Some(format!("{} ({})", escape(&name), escape(&format!("@{handle}")))),
+        None if handle.is_empty() => None,
+        None => Some(escape(&format!("@{handle}"))),
+    }
+}
+
+/// Whether the title says nothing that the words don't say, a title cut short included.
+fn repeats(title: &str, words: &str) -> bool {
+    let title = title.trim_end_matches(['…', '.']).trim_end();
+    one_line(words).to_lowercase().starts_with(&title.to_lowercase())
+}
+
+/// One line, single spaces.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Lines trimmed, no more than one empty line in a row.
+fn tidy(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines().map(one_line) {
+        if !(line.is_empty() && lines.last().is_none_or(String::is_empty)) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n").trim_end().to_owned()
+}
+
+fn quote(text: &str) -> String {
+    text.lines().map(|line| format!("> {}", escape(line))).collect::<Vec<_>>().join("\n")
+}
+
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// At most `max` UTF-16 units, cut after a word where there is one to cut after, with an ellipsis.
+fn shorten(text: &str, max: usize) -> String {
+    if units(text) <= max {
+        return text.to_owned();
+    }
+    let mut end = 0;
+    let mut used = 1; // the ellipsis
+    for (index, c) in text.char_indices() {
+        used += c.len_utf16();
+        if used > max {
+            break;
+        }
+        end = index + c.len_utf8();
+    }
+    let whole = text[end..].starts_with(char::is_whitespace);
+    let cut = &text[..end];
+    // A word longer than half of what is left (a long link, a language without spaces) is cut through.
+    let at = if whole { None } else { cut.rfind(char::is_whitespace).filter(|at| *at > end / 2) };
+    format!("{}…", cut[..at.unwrap_or(end)].trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Author;
+
+    fn post(title: Option<&str>, words: Option<&str>, author: Option<(&str, Option<&str>)>) -> MediaMetadata {
+        MediaMetadata {
+            url: "https://x.com/ann/status/1".into(),
+            title: title.map(Into::into),
+            description: words.map(Into::into),
+            author: author.map(|(handle, name)| Author {
+                handle: handle.into(),
+                name: name.map(Into::into),
+                url: None,
+            }),
+            ..MediaMetadata::default()
+        }
+    }
+
+    #[test]
+    fn a_caption_says_title_author_words_and_link() {
+        let link = "<https://x.com/ann/status/1>";
+        let table = [
+            (post(Some("A cat"), None, Some(("ann", Some("Ann")))), format!("**A cat** by Ann\n{link}")),
+            (
+                post(None, Some("look at\n\n\n\n  this   cat  "), Some(("ann_1", Some("Ann B")))),
+                format!("**Ann B (\\@ann\\_1)**\n> look at\n> \n> this cat\n{link}"),
+            ),
+            (
+                post(Some("look at…"), Some("look at this"), Some(("ann", None))),
+                format!("**\\@ann**\n> look at this\n{link}"),
+            ),
+            (post(Some("  "), Some("\n"), None), link.to_owned()),
+            (MediaMetadata { url: "javascript:alert(1)".into(), ..MediaMetadata::default() }, String::new()),
+        ];
+        for (metadata, expected) in table {
+            assert_eq!(caption(&metadata), expected);
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_is_shown_as_written() {
+        let table = [
+            ("**bold** _it_ ~~no~~ ||spoil||", r"\*\*bold\*\* \_it\_ \~\~no\~\~ \|\|spoil\|\|"),
+            ("@everyone <@123> <#4>", r"\@everyone \<\@123\> \<\#4\>"),
+            ("[safe](https://evil.example)", r"\[safe\]\(<https://evil.example>\)"),
+            ("see https://t.co/a_b*c.", "see <https://t.co/a_b*c>."),
+            ("https:// alone", r"https\:// alone"),
+            ("# big\u{202e}gnp", r"\# biggnp"),
+            ("`code`", r"\`code\`"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(escape(text), expected);
+        }
+    }
+
+    #[test]
+    fn long_words_are_cut_after_a_word() {
+        assert_eq!(shorten("one two three", 9), "one two…");
+        assert_eq!(shorten("one two three", 8), "one two…");
+        assert_eq!(shorten("onetwothree", 5), "onet…");
+        assert_eq!(shorten("short", 5), "short");
+        let caption = caption(&post(None, Some(&"word ".repeat(1000)), None));
+        assert!(caption.contains("word…\n<https://x.com/"), "{caption}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_caption_always_fits_and_keeps_the_link(title in ".{0,400}", words in "(?s).{0,3000}", handle in ".{0,300}") {
+            let caption = caption(&post(Some(&title), Some(&words), Some((&handle, None))));
+            prop_assert!(units(&caption) <= MAX_CAPTION);
+            prop_assert!(caption.ends_with("<https://x.com/ann/status/1>"));
+        }
+
+        #[test]
+        fn stars_only_never_break_the_limit(count in 0_usize..3000) {
+            let caption = caption(&post(Some(&"*".repeat(count)), Some(&"_ ".repeat(count)), Some((&"~".repeat(count), None))));
+            prop_assert!(units(&caption) <= MAX_CAPTION);
+        }
+    }
+}

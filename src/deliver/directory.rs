@@ -1,0 +1,170 @@
+//! Files into a directory: the command line's sink, and the bot's for files that stay on the server.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+
+use super::{Part, SendError, Sink};
+use crate::model::{Error, Kind, MediaFile, UploadLimit};
+
+/// How many numbered names are tried before giving up.
+const MAX_NAMES: u32 = 10_000;
+
+/// Puts files into one directory under their own names. Existing files are never overwritten: the new one gets a
+/// number. A file appears whole or not at all.
+#[derive(Debug, Clone)]
+pub struct DirectorySink {
+    dir: PathBuf,
+    limit: Option<UploadLimit>,
+}
+
+impl DirectorySink {
+    /// Into `dir`, which is made when it is missing. `limit`: bytes a file may have, if the user wants that.
+    pub fn new(dir: impl Into<PathBuf>, limit: Option<UploadLimit>) -> Self {
+        Self { dir: dir.into(), limit }
+    }
+}
+
+#[async_trait]
+impl Sink for DirectorySink {
+    fn limit(&self) -> Option<UploadLimit> {
+        self.limit
+    }
+
+    /// Returns the paths, one a line.
+    async fn send(&self, part: Part<'_>) -> Result<String, SendError> {
+        let (dir, files) = (self.dir.clone(), part.files.to_vec());
+        let placed = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&dir)?;
+            files.iter().map(|file| place(&dir, file)).collect::<io::Result<Vec<_>>>()
+        });
+        let paths = match placed.await {
+            Ok(Ok(paths)) => paths,
+            Ok(Err(error)) => return Err(SendError::Failed(failure(&error))),
+            Err(error) => return Err(SendError::Failed(Error::internal(format!("placing files: {error}")))),
+        };
+        Ok(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn failure(error: &io::Error) -> Error {
+    let detail = match error.kind() {
+        io::ErrorKind::StorageFull => Some("the disk is full"),
+        io::ErrorKind::PermissionDenied => Some("I may not write into the target directory"),
+        _ => None,
+    };
+    let failure = Error::new(Kind::Internal, format!("cannot place a file: {error}"));
+    match detail {
+        Some(detail) => failure.with_detail(detail),
+        None => failure,
+    }
+}
+
+/// Puts one file under the first free name, without ever showing half of it.
+fn place(dir: &Path, file: &MediaFile) -> io::Result<PathBuf> {
+    let name = safe_name(&file.filename);
+    // On the same file system a hard link is atomic and refuses an existing name, and costs no copy.
+    let copy = match free_name(dir, &name, |target| std::fs::hard_link(&file.path, target)) {
+        Ok(path) => return Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {
+            let mut temporary = tempfile::Builder::new().prefix(".boss-bot-").suffix(".part").tempfile_in(dir)?;
+            io::copy(&mut std::fs::File::open(&file.path)?, temporary.as_file_mut())?;
+            temporary.as_file().sync_all()?;
+            temporary.into_temp_path()
+        }
+    };
+    match free_name(dir, &name, |target| std::fs::hard_link(&copy, target)) {
+        Ok(path) => Ok(path),
+        // A file system without hard links: claim the name with an empty file, then move the whole one over it.
+        Err(_) => {
+            let path = free_name(dir, &name, |target| std::fs::File::create_new(target).map(drop))?;
+            copy.persist(&path).map_err(|error| error.error)?;
+            Ok(path)
+        }
+    }
+}
+
+/// Calls `claim` with `name`, `name (2)`, `name (3)` … until one is not taken.
+fn free_name(dir: &Path, name: &str, claim: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
+        _ => (name, String::new()),
+    };
+    for number in 1..=MAX_NAMES {
+        let path = match number {
+            1 => dir.join(name),
+            number => dir.join(format!("{stem} ({number}){extension}")),
+        };
+        match claim(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "every numbered name is taken"))
+}
+
+/// The last part of the name: names are made safe where files are described; this only makes sure that none can leave
+/// the directory or hide in it.
+fn safe_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default().trim_start_matches('.').replace('\0', "");
+    if last.is_empty() { "file".to_owned() } else { last }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FileType, MediaMetadata};
+
+    fn file(dir: &Path, name: &str, content: &str) -> MediaFile {
+        let path = dir.join(format!("{}.tmp", content.len()));
+        std::fs::write(&path, content).unwrap();
+        MediaFile {
+            filename: name.into(),
+            path,
+            file_type: FileType::Other,
+            mimetype: "text/plain".into(),
+            size: content.len() as u64,
+            checksum: String::new(),
+            alt_text: None,
+            item: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn files_keep_their_names_and_nothing_is_overwritten() {
+        let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = out.path().join("new/folder");
+        let sink = DirectorySink::new(&target, None);
+        let files = [file(work.path(), "cat.mp4", "one"), file(work.path(), "cat.mp4", "three")];
+        let part = Part { request: "r", metadata: &MediaMetadata::default(), files: &files, index: 0, of: 1 };
+        let said = sink.send(part).await.unwrap();
+        let paths: Vec<_> = said.lines().map(PathBuf::from).collect();
+        assert_eq!(paths, [target.join("cat.mp4"), target.join("cat (2).mp4")]);
+        assert_eq!(std::fs::read_to_string(&paths[0]).unwrap(), "one");
+        assert_eq!(std::fs::read_to_string(&paths[1]).unwrap(), "three");
+        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 2, "no half files");
+    }
+
+    #[tokio::test]
+    async fn no_name_leaves_the_directory() {
+        let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (name, expected) in [("../../etc/passwd", "passwd"), ("..", "file"), (".hidden", "hidden"), ("", "file (2)")]
+        {
+            let placed = place(out.path(), &file(work.path(), name, "x")).unwrap();
+            assert_eq!(placed, out.path().join(expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_source_is_a_failure_not_an_endless_search() {
+        let out = tempfile::tempdir().unwrap();
+        let mut gone = file(out.path(), "a", "x");
+        gone.path = out.path().join("nowhere");
+        assert_eq!(place(out.path(), &gone).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
