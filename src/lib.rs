@@ -20,6 +20,7 @@
 
 pub mod app;
 pub mod deliver;
+pub mod discord;
 pub mod fetch;
 pub mod jobs;
 pub mod media;

@@ -71,7 +71,13 @@ fn place(dir: &Path, file: &MediaFile) -> io::Result<PathBuf> {
         Ok(path) => return Ok(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
         Err(_) => {
-            let mut temporary = tempfile::Builder::new().prefix(".boss-bot-").suffix(".part").tempfile_in(dir)?;
+            // As any new file: what the umask leaves of read and write for all.
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            let mut temporary = tempfile::Builder::new()
+                .prefix(".boss-bot-")
+                .suffix(".part")
+                .permissions(permissions)
+                .tempfile_in(dir)?;
             io::copy(&mut std::fs::File::open(&file.path)?, temporary.as_file_mut())?;
             temporary.as_file().sync_all()?;
             temporary.into_temp_path()
@@ -153,7 +159,8 @@ mod tests {
     #[tokio::test]
     async fn no_name_leaves_the_directory() {
         let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for (name, expected) in [("../../etc/passwd", "passwd"), ("..", "file"), (".hidden", "hidden"), ("", "file (2)")]
+        for (name, expected) in
+            [("../../etc/passwd", "passwd"), ("..", "file"), (".hidden", "hidden"), ("", "file (2)")]
         {
             let placed = place(out.path(), &file(work.path(), name, "x")).unwrap();
             assert_eq!(placed, out.path().join(expected));

@@ -1,0 +1,70 @@
+//! What the bot needs to be allowed, and whether it is.
+
+use poise::serenity_prelude as serenity;
+use serenity::Permissions;
+
+use super::types::Context;
+
+/// What the bot needs in a channel to do all it can do.
+pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
+    .union(Permissions::SEND_MESSAGES)
+    .union(Permissions::SEND_MESSAGES_IN_THREADS)
+    .union(Permissions::ATTACH_FILES)
+    .union(Permissions::EMBED_LINKS)
+    .union(Permissions::READ_MESSAGE_HISTORY);
+
+/// The link with which somebody who manages a server adds the bot with these permissions.
+pub fn invite(application: serenity::ApplicationId) -> String {
+    format!(
+        "https://discord.com/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions={}",
+        NEEDED.bits()
+    )
+}
+
+/// What is missing to answer this command, with files or without, as far as Discord told. Empty: nothing, or unknown.
+pub fn missing(ctx: Context<'_>, files: bool) -> Permissions {
+    if ctx.guild_id().is_none() {
+        return Permissions::empty();
+    }
+    let wanted = if files { Permissions::ATTACH_FILES } else { Permissions::empty() };
+    match ctx {
+        // Answering an interaction needs no permission; attaching files to the answer does.
+        poise::Context::Application(app) => {
+            app.interaction.app_permissions.map_or_else(Permissions::empty, |has| wanted - has)
+        }
+        poise::Context::Prefix(_) => in_channel(ctx).map_or_else(Permissions::empty, |(has, thread)| {
+            let send = if thread { Permissions::SEND_MESSAGES_IN_THREADS } else { Permissions::SEND_MESSAGES };
+            (wanted | send | Permissions::VIEW_CHANNEL) - has
+        }),
+    }
+}
+
+/// What the bot may do in the command's channel, from the cache, and whether the channel is a thread.
+fn in_channel(ctx: Context<'_>) -> Option<(Permissions, bool)> {
+    let guild = ctx.guild()?;
+    let me = guild.members.get(&ctx.cache().current_user().id)?;
+    let id = ctx.channel_id();
+    if let Some(channel) = guild.channels.get(&id) {
+        return Some((guild.user_permissions_in(channel, me), false));
+    }
+    let thread = guild.threads.iter().find(|thread| thread.id == id)?;
+    let parent = guild.channels.get(&thread.parent_id?)?;
+    Some((guild.user_permissions_in(parent, me), true))
+}
+
+/// What the bot lacks in a whole server.
+pub fn missing_in_guild(guild: &serenity::Guild, me: serenity::UserId) -> Permissions {
+    guild.members.get(&me).map_or_else(Permissions::empty, |me| NEEDED - guild.member_permissions(me))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_invite_asks_for_what_is_needed_and_no_more() {
+        let link = invite(42.into());
+        assert!(link.contains("client_id=42&scope=bot+applications.commands&permissions="), "{link}");
+        assert_eq!(NEEDED.bits(), (1 << 10) | (1 << 11) | (1 << 14) | (1 << 15) | (1 << 16) | (1 << 38));
+    }
+}

@@ -1,0 +1,308 @@
+//! Every sentence the bot says in Discord, apart from those about a failed link (`model`'s) and those about a mistyped
+//! command (`link.rs`). Plain English, short; no paths, no tokens, no internals.
+
+use std::{fmt::Write, time::Duration};
+
+use bytesize::ByteSize;
+use poise::serenity_prelude as serenity;
+
+use crate::{
+    deliver::{MAX_CAPTION, caption, escape},
+    jobs::JobsStatus,
+    model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase},
+    strategy::PlatformHealth,
+};
+
+/// Where a request stands. `None`: nothing worth showing.
+pub fn phase(phase: &Phase) -> Option<String> {
+    Some(match phase {
+        Phase::Queued { ahead: 0 } => "⏳ Queued: you are next.".to_owned(),
+        Phase::Queued { ahead } => format!("⏳ Queued: {ahead} ahead of you."),
+        Phase::Resolving => "🔎 Resolving the link…".to_owned(),
+        Phase::Downloading { done, total: Some(total) } if *total > 0 => {
+            let percent = (done.min(total) * 100) / total;
+            format!("⬇️ Downloading {percent} % of {}…", size(*total))
+        }
+        Phase::Downloading { done: 0, .. } => "⬇️ Downloading…".to_owned(),
+        Phase::Downloading { done, .. } => format!("⬇️ Downloading, {} so far…", size(*done)),
+        Phase::Compressing { file, of, fraction } => {
+            let percent = (fraction.clamp(0.0, 1.0) * 100.0) as u32;
+            match of {
+                1 => format!("🎞️ Compressing {percent} %…"),
+                _ => format!("🎞️ Compressing {percent} % (file {file} of {of})…"),
+            }
+        }
+        Phase::Uploading { part, of } => format!("⬆️ Uploading {part}/{of}…"),
+        Phase::Done => return None,
+    })
+}
+
+/// The first text of a live message.
+pub fn begin() -> String {
+    phase(&Phase::Resolving).unwrap_or_default()
+}
+
+/// The failure as its requester reads it.
+pub fn failure(outcome: &Outcome, error: &Error) -> String {
+    let mut text = format!("❌ {}", error.user_text());
+    if !outcome.posted.places.is_empty() {
+        text.push_str(" What came before it has been posted.");
+    }
+    if outcome.kept.is_some() {
+        let _ = write!(text, " The files are kept on the server; its operator finds them as `{}`.", outcome.request);
+    }
+    text
+}
+
+/// A failure without a job.
+pub fn failed(error: &Error) -> String {
+    format!("❌ {}", error.user_text())
+}
+
+/// The bot goes away in the middle of a request.
+pub fn stopped() -> String {
+    "⏹️ I was stopped before this was finished. Please try again in a moment.".to_owned()
+}
+
+/// On the message of an interaction that took too long.
+pub fn continued() -> String {
+    "⤵️ This took a while: the answer is below.".to_owned()
+}
+
+/// Files that stay on the server, by their names.
+pub fn kept(names: &[String]) -> String {
+    let mut text = match names.len() {
+        1 => "💾 Saved on the server:".to_owned(),
+        count => format!("💾 {count} files saved on the server:"),
+    };
+    for (index, name) in names.iter().enumerate() {
+        let line = format!("\n- `{}`", name.replace('`', "'"));
+        if text.len() + line.len() > 1800 {
+            let _ = write!(text, "\n- … and {} more", names.len() - index);
+            break;
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+/// What is known about a post.
+pub fn metadata(metadata: &MediaMetadata) -> String {
+    let mut facts = Vec::new();
+    if let Some(date) = metadata.created_at {
+        facts.push(format!("Posted <t:{}:f>", date.timestamp()));
+    }
+    if let Some(seconds) = metadata.duration.filter(|seconds| seconds.is_finite() && *seconds >= 1.0) {
+        facts.push(format!("Length {}", clock(seconds)));
+    }
+    let media = items(metadata);
+    if !media.is_empty() {
+        facts.push(media);
+    }
+    let Counts { like_count, retweet_count, view_count, comment_count } = metadata.counts;
+    for (count, name) in
+        [(view_count, "views"), (like_count, "likes"), (retweet_count, "shares"), (comment_count, "comments")]
+    {
+        if let Some(count) = count {
+            facts.push(format!("{} {name}", thousands(count)));
+        }
+    }
+    if metadata.sensitive {
+        facts.push("marked as sensitive".to_owned());
+    }
+    let head = format!("📄 Platform: **{}**", escape(&metadata.platform));
+    let facts = if facts.is_empty() { String::new() } else { format!("{}\n", facts.join(" · ")) };
+    cut(&format!("{head}\n{facts}{}", caption(metadata)))
+}
+
+fn items(metadata: &MediaMetadata) -> String {
+    let count = |kind| metadata.items.iter().filter(|item| item.kind == kind).count();
+    let kinds = [
+        (FileType::Video, "video"),
+        (FileType::Image, "picture"),
+        (FileType::Gif, "GIF"),
+        (FileType::Audio, "sound"),
+        (FileType::Other, "file"),
+    ];
+    let parts: Vec<_> = kinds
+        .into_iter()
+        .filter_map(|(kind, name)| match count(kind) {
+            0 => None,
+            1 => Some(format!("1 {name}")),
+            many => Some(format!("{many} {name}s")),
+        })
+        .collect();
+    let best = metadata.items.iter().flat_map(|item| &item.renditions).filter_map(|r| r.short_side()).max();
+    match (parts.is_empty(), best) {
+        (true, _) => String::new(),
+        (false, Some(lines)) => format!("{} (up to {lines}p)", parts.join(", ")),
+        (false, None) => parts.join(", "),
+    }
+}
+
+/// The platforms, how they are asked, and how they fare.
+pub fn strategies(health: &[PlatformHealth]) -> String {
+    let mut text = "🧭 **How I ask each platform**".to_owned();
+    for platform in health {
+        let way = match (platform.has_api, platform.api_enabled, platform.fallback) {
+            (true, true, true) => "directly, with the tools (yt-dlp, gallery-dl) as fallback",
+            (true, true, false) => "directly only",
+            (true, false, _) => "with the tools only (asking directly is switched off)",
+            (false, ..) => "with the tools (yt-dlp, gallery-dl)",
+        };
+        let sum = |counts: &std::collections::BTreeMap<String, u64>| counts.values().sum::<u64>();
+        let (good, bad) = (sum(&platform.succeeded), sum(&platform.failed));
+        let _ = write!(text, "\n- **{}**: {way}", escape(&platform.name));
+        if good + bad > 0 {
+            let _ = write!(text, "; {good} ok, {bad} failed");
+        }
+        if let Some(code) = &platform.last_error {
+            let _ = write!(text, ", last failure `{code}`");
+        }
+    }
+    cut(&text)
+}
+
+/// What is going on.
+pub fn status(jobs: JobsStatus, uptime: Duration, ping: Option<Duration>, limit: u64) -> String {
+    let ping = ping.map_or_else(|| "not measured yet".to_owned(), |ping| format!("{} ms", ping.as_millis()));
+    format!(
+        "📊 **Status**\n- Running: {}\n- Queued: {}\n- Delivered since the start: {}\n- Failed since the start: {}\n\
+         - Up for: {}\n- Connection to Discord: {ping}\n- Upload limit here: {} a file",
+        jobs.running,
+        jobs.queued,
+        jobs.succeeded,
+        jobs.failed,
+        clock(uptime.as_secs_f64()),
+        size(limit),
+    )
+}
+
+/// What this bot is.
+pub fn info(prefix: &str, platforms: &[&str], reads_messages: bool) -> String {
+    let prefix_note = if reads_messages {
+        format!("Slash commands, `{prefix}download <link>`, or mention me")
+    } else {
+        format!("Slash commands, or mention me (`{prefix}` works only in direct messages here)")
+    };
+    cut(&format!(
+        "🤖 **boss-bot {}**\nGive me a link and I post its media as files that play right here, in the order of the \
+         post, made to fit this server's upload limit.\n- Platforms: {}\n- {prefix_note}; see `/help`\n- I keep no \
+         messages and no media once they are delivered.",
+        env!("CARGO_PKG_VERSION"),
+        platforms.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", "),
+    ))
+}
+
+/// The link is not YouTube's.
+pub fn not_youtube() -> String {
+    "❌ That isn't a YouTube link. For other sites use `download`.".to_owned()
+}
+
+/// The bot lacks permissions in this channel.
+pub fn missing_permissions(missing: serenity::Permissions) -> String {
+    let names = missing.get_permission_names().join("**, **");
+    format!("❌ I can't do that here: I need the permission **{names}** in this channel.")
+}
+
+/// A command that doesn't exist.
+pub fn unknown_command(near: Option<&str>, prefix: &str) -> String {
+    match near {
+        Some(name) => format!("❓ I don't know that command. Did you mean `{prefix}{name}`?"),
+        None => format!("❓ I don't know that command. `{prefix}help` lists what I can do."),
+    }
+}
+
+/// A command that was typed wrongly, with how it is used.
+pub fn usage(what: &str, example: &str) -> String {
+    format!("❌ {what} For example: `{example}`")
+}
+
+/// Something broke in a command.
+pub fn broken() -> String {
+    failed(&Error::internal("")).replace("❌ ", "💥 ")
+}
+
+/// Discord still shows an older version of a command.
+pub fn outdated() -> String {
+    "❌ Discord still shows an old version of this command. Reload Discord (Ctrl+R) and try again.".to_owned()
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    ByteSize(bytes).display().iec().to_string().replace("iB", "B")
+}
+
+/// `1:02:03`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// `1,234,567`.
+fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if number < 0 { format!("-{out}") } else { out }
+}
+
+/// At most one message long, whole lines.
+pub fn cut(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        if out.encode_utf16().count() + line.encode_utf16().count() > MAX_CAPTION - 2 {
+            out.push('…');
+            break;
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_says_what_happens() {
+        let mib = 1024 * 1024;
+        for (state, expected) in [
+            (Phase::Queued { ahead: 2 }, Some("⏳ Queued: 2 ahead of you.")),
+            (Phase::Downloading { done: 42 * mib, total: Some(100 * mib) }, Some("⬇️ Downloading 42 % of 100.0 MB…")),
+            (Phase::Downloading { done: 9, total: Some(0) }, Some("⬇️ Downloading, 9 B so far…")),
+            (Phase::Downloading { done: 12 * mib, total: Some(10 * mib) }, Some("⬇️ Downloading 100 % of 10.0 MB…")),
+            (Phase::Compressing { file: 1, of: 1, fraction: 0.5 }, Some("🎞️ Compressing 50 %…")),
+            (Phase::Compressing { file: 2, of: 3, fraction: 7.0 }, Some("🎞️ Compressing 100 % (file 2 of 3)…")),
+            (Phase::Uploading { part: 1, of: 2 }, Some("⬆️ Uploading 1/2…")),
+            (Phase::Done, None),
+        ] {
+            assert_eq!(phase(&state).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(-12), "-12");
+        assert_eq!(clock(3723.4), "1:02:03");
+        assert_eq!(clock(59.6), "1:00");
+    }
+
+    #[test]
+    fn long_answers_are_cut_at_a_line() {
+        let cut = cut(&"a line\n".repeat(1000));
+        assert!(cut.encode_utf16().count() <= MAX_CAPTION && cut.ends_with("line\n…"));
+        let names: Vec<_> = (0..500).map(|number| format!("{number}`.jpg")).collect();
+        let kept = kept(&names);
+        assert!(kept.len() < 2000 && kept.ends_with("more") && !kept.contains("`."), "{kept}");
+    }
+}
