@@ -8,8 +8,8 @@ use std::{
 use tempfile::TempDir;
 
 use crate::world::{
-    media,
-    platforms::{Gone, Tweet},
+    media::{self, Dash},
+    platforms::{Access, Fate, Gone, InstagramPost, Playability, RedditPost, Tweet, YouTubeVideo},
     tls::Authority,
     web::{Fault, FaultKind, Web},
 };
@@ -255,4 +255,278 @@ async fn downloads_are_counted_and_can_be_held() {
     assert_eq!(received(first).await.1, 700_000);
     assert_eq!(received(second).await.1, 1_000_000);
     assert_eq!(bench.web.max_concurrent_downloads(), 2);
+}
+
+/// Codec and duration of each stream, as ffprobe reads them: `h264 3.0, aac 3.0`.
+fn streams(file: &Path) -> String {
+    let output = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name,duration", "-of", "json"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let stream = |stream: &serde_json::Value| {
+        let seconds: f64 = stream["duration"].as_str().unwrap_or("0").parse().unwrap();
+        format!("{} {seconds:.0}", stream["codec_name"].as_str().unwrap())
+    };
+    read["streams"].as_array().unwrap().iter().map(stream).collect::<Vec<_>>().join(", ")
+}
+
+#[tokio::test]
+async fn a_reddit_video_arrives_with_its_sound_by_yt_dlp() {
+    let bench = Bench::start().await;
+    let link = bench.web.reddit().post(RedditPost::video(Dash::seed(2)).titled("Loud and clear"));
+
+    let output = bench.yt_dlp(&["--print", "after_move:%(title)s", &link]).await;
+
+    assert!(said(&output).contains("Loud and clear"), "{}", said(&output));
+    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn a_reddit_video_arrives_by_hls_when_dash_is_broken() {
+    let bench = Bench::start().await;
+    let link = bench.web.reddit().post(RedditPost::video(Dash::seed(2)));
+    for broken in ["DASHPlaylist.mpd", "DASH_"] {
+        bench.web.faults().add(Fault::on("v.redd.it", broken, FaultKind::Status(403)));
+    }
+
+    let output = bench.yt_dlp(&["-f", "bv[protocol^=m3u8]+ba", &link]).await;
+
+    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
+}
+
+#[tokio::test]
+async fn a_reddit_gallery_arrives_in_order_by_gallery_dl() {
+    let bench = Bench::start().await;
+    let mut placed: Vec<_> = (5..=7).map(media::jpg).collect();
+    placed.push(media::image(media::Image::seed(8, media::ImageKind::Gif)));
+    let link = bench.web.reddit().post(RedditPost::gallery(&placed).caption(1, "two"));
+
+    let output = bench.gallery_dl(&[&link]).await;
+
+    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
+    let expected: Vec<String> = placed.iter().map(media::Media::sha256).collect();
+    assert_eq!(got, expected, "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn short_and_share_links_of_reddit_lead_to_the_post() {
+    let bench = Bench::start().await;
+    let reddit = bench.web.reddit();
+    let link = reddit.post(RedditPost::video(Dash::seed(2)));
+    let client = bench.client();
+    for short in [reddit.short_link(&link), reddit.share_link(&link), reddit.video_link(&link)] {
+        let mut at = short.clone();
+        for _ in 0..3 {
+            let answer = client.get(&at).send().await.unwrap();
+            match answer.headers().get("location") {
+                Some(next) => at = next.to_str().unwrap().to_owned(),
+                None => break,
+            }
+        }
+        assert!(at.starts_with(&link), "{short} led to {at}");
+    }
+}
+
+#[tokio::test]
+async fn reddit_refuses_as_reddit_does() {
+    let bench = Bench::start().await;
+    let reddit = bench.web.reddit();
+    let private = reddit.post(RedditPost::gone(Fate::Private));
+    let deleted = reddit.post(RedditPost::gone(Fate::Deleted));
+    let missing = reddit.post(RedditPost::gone(Fate::Missing));
+
+    let output = bench.yt_dlp(&["-i", &private, &deleted, &missing]).await;
+
+    let said = said(&output);
+    for expected in ["Private subreddit", "No media found", "HTTP Error 404"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn reddit_by_token_answers_apps_only() {
+    let bench = Bench::start().await;
+    let reddit = bench.web.reddit();
+    reddit.refuse_anonymous();
+    reddit.register_app("our-app", "our-secret");
+    let link = reddit.post(RedditPost::image(&media::jpg(5)));
+    let path = link.strip_prefix("https://www.reddit.com").unwrap();
+    let client = bench.client();
+
+    let anonymous = client.get(format!("{link}.json")).send().await.unwrap();
+    assert_eq!(anonymous.status(), 403);
+    let ask = |secret: &str| {
+        let form = [("grant_type", "client_credentials")];
+        let body = serde_json::to_string(&form).map(|_| "grant_type=client_credentials").unwrap();
+        client
+            .post("https://www.reddit.com/api/v1/access_token")
+            .basic_auth("our-app", Some(secret.to_owned()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+    };
+    assert_eq!(ask("wrong").await.unwrap().status(), 401);
+    let token: serde_json::Value = ask("our-secret").await.unwrap().json().await.unwrap();
+    let by_token = || {
+        let url = format!("https://oauth.reddit.com{path}?raw_json=1");
+        client.get(url).bearer_auth(token["access_token"].as_str().unwrap()).send()
+    };
+    let answer: serde_json::Value = by_token().await.unwrap().json().await.unwrap();
+    assert_eq!(answer[0]["data"]["children"][0]["data"]["title"], "An image");
+    reddit.expire_tokens();
+    assert_eq!(by_token().await.unwrap().status(), 401);
+}
+
+/// How yt-dlp is told to need no JavaScript.
+const VISIONOS: &str = "youtube:player_client=visionos;player_skip=webpage,configs,js,initial_data";
+
+#[tokio::test]
+async fn a_youtube_video_arrives_with_its_sound_by_yt_dlp() {
+    let bench = Bench::start().await;
+    let link = bench.web.youtube().video(YouTubeVideo::of(Dash::seed(3)).titled("A song"));
+
+    let output = bench.yt_dlp(&["--extractor-args", VISIONOS, "--print", "after_move:%(title)s", &link]).await;
+
+    assert!(said(&output).contains("A song"), "{}", said(&output));
+    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn youtube_refuses_as_youtube_does() {
+    let bench = Bench::start().await;
+    let youtube = bench.web.youtube();
+    let mut args = vec!["-i", "--extractor-args", VISIONOS, "--match-filters", "!is_live & !is_upcoming"];
+    let refusals = [
+        (Playability::Unavailable, "Video unavailable"),
+        (Playability::Private, "Private video"),
+        (Playability::Age, "confirm your age"),
+        (Playability::Geo, "not made this video available in your country"),
+        (Playability::Members, "members-only"),
+        (Playability::Live, "does not pass filter"),
+        (Playability::Upcoming, "live event will begin"),
+        (Playability::Bot, "not a bot"),
+    ];
+    let links: Vec<String> = refusals.iter().map(|(why, _)| youtube.video(YouTubeVideo::gone(*why))).collect();
+    args.extend(links.iter().map(String::as_str));
+
+    let said = said(&bench.yt_dlp(&args).await);
+
+    for (why, expected) in refusals {
+        assert!(said.contains(expected), "{why:?} → {expected}: {said}");
+    }
+    assert!(bench.files().is_empty());
+}
+
+#[tokio::test]
+async fn an_instagram_carousel_arrives_in_order_by_gallery_dl() {
+    let bench = Bench::start().await;
+    let placed = [media::jpg(10), media::small_video(11), media::jpg(12)];
+    let link = bench.web.instagram().post(InstagramPost::carousel(&placed));
+
+    let output = bench.gallery_dl(&[&link]).await;
+
+    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
+    let expected: Vec<String> = placed.iter().map(media::Media::sha256).collect();
+    assert_eq!(got, expected, "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn an_instagram_reel_arrives_by_yt_dlp() {
+    let bench = Bench::start().await;
+    let placed = media::small_video(11);
+    let link = bench.web.instagram().post(InstagramPost::reel(&placed).caption("so fast"));
+
+    let output = bench.yt_dlp(&["--print", "after_move:%(description)s by %(channel)s", &link]).await;
+
+    assert!(said(&output).contains("so fast by dan"), "{}", said(&output));
+    assert_eq!(media::sha256(&bench.files()[0]), placed.sha256());
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn instagram_refuses_as_instagram_does() {
+    let bench = Bench::start().await;
+    let instagram = bench.web.instagram();
+    let private = instagram.post(InstagramPost::gone(Access::Private));
+    let restricted = instagram.post(InstagramPost::gone(Access::Restricted));
+    let missing = instagram.post(InstagramPost::gone(Access::Missing));
+
+    let said_by_yt_dlp = said(&bench.yt_dlp(&["-i", &private, &restricted, &missing]).await);
+    for expected in ["empty media response", "Restricted Video", "HTTP Error 404"] {
+        assert!(said_by_yt_dlp.contains(expected), "{expected}: {said_by_yt_dlp}");
+    }
+    let said_by_gallery_dl = said(&bench.gallery_dl(&[&private]).await);
+    assert!(said_by_gallery_dl.contains("HTTP redirect to login page"), "{said_by_gallery_dl}");
+
+    let open = instagram.post(InstagramPost::reel(&media::small_video(11)));
+    instagram.login_wall();
+    let walled = said(&bench.yt_dlp(&[&open]).await);
+    assert!(walled.contains("redirected to the login page"), "{walled}");
+}
+
+#[tokio::test]
+async fn what_never_ends_is_served_until_the_client_leaves() {
+    let bench = Bench::start().await;
+    let client = bench.client();
+    let endless = bench.web.endless("files.example", "/endless.mp4", "video/mp4");
+
+    let mut answer = client.get(&endless).send().await.unwrap();
+    assert_eq!(answer.content_length(), None);
+    let mut got = 0;
+    while got < 20_000_000 {
+        got += answer.chunk().await.unwrap().unwrap().len();
+    }
+
+    let live = bench.web.live("live.example", "/show");
+    let playlist = client.get(&live).send().await.unwrap().text().await.unwrap();
+    assert!(playlist.contains("#EXT-X-MEDIA-SEQUENCE") && !playlist.contains("ENDLIST"), "{playlist}");
+    let segment = playlist.lines().rfind(|line| !line.starts_with('#')).unwrap();
+    let segment = client.get(format!("https://live.example/show/{segment}")).send().await.unwrap();
+    assert_eq!(segment.status(), 200);
+}
+
+#[tokio::test]
+async fn a_stream_in_segments_arrives_from_any_host() {
+    let bench = Bench::start().await;
+    let link = bench.web.folder("cdn.example", "/hls", media::small_hls(20)) + "/index.m3u8";
+
+    let output = bench.yt_dlp(&[&link]).await;
+
+    assert_eq!(streams(&bench.files()[0]), "h264 6, aac 6", "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[test]
+fn media_are_what_was_asked_for() {
+    let five = media::video_of(5_000_000, 1);
+    assert_eq!((five.bytes(), streams(&five.path).as_str()), (5_000_000, "h264 10, aac 10"));
+    let over_ten = media::video_of(12 * 1024 * 1024, 2);
+    assert_eq!((over_ten.bytes(), streams(&over_ten.path).as_str()), (12 * 1024 * 1024, "h264 10, aac 10"));
+    let padded = media::padded_video(100_000_000, 3);
+    assert_eq!((padded.bytes(), streams(&padded.path).as_str()), (100_000_000, "h264 2, aac 2"));
+    assert_eq!(streams(&media::silent_video(4).path), "h264 2");
+    let webm = media::video(media::Video { webm: true, ..media::Video::seed(5) });
+    assert!(streams(&webm.path).starts_with("vp9"), "{}", streams(&webm.path));
+    assert!(streams(&media::audio(3, false, 1).path).starts_with("mp3 3"));
+    assert!(streams(&media::audio(3, true, 1).path).starts_with("aac 3"));
+    for kind in [media::ImageKind::Jpg, media::ImageKind::Png, media::ImageKind::Webp, media::ImageKind::Gif] {
+        let image = media::image(media::Image::seed(1, kind));
+        let bytes = std::fs::read(&image.path).unwrap();
+        assert_eq!(infer::get(&bytes).unwrap().mime_type(), image.mime);
+        assert_ne!(image.sha256(), media::image(media::Image::seed(2, kind)).sha256());
+    }
+    let noisy = media::image(media::Image { noisy: true, ..media::Image::seed(1, media::ImageKind::Png) });
+    assert!(noisy.bytes() > 640 * 480, "{}", noisy.bytes());
+
+    let huge = Dash::huge(2);
+    let folder = media::dash(&huge);
+    assert!(std::fs::metadata(folder.join(huge.best())).unwrap().len() > 32 * 1024 * 1024);
+    assert_eq!(streams(&folder.join(huge.best())), "h264 40");
+    assert_eq!(streams(&folder.join(media::DASH_SOUND)), "aac 40");
 }

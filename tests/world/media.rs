@@ -81,7 +81,7 @@ pub struct Video {
 }
 
 impl Video {
-    /// 2 s of 320 × 180 with sound, about 60 kB.
+    /// 2 s of 320 × 180 with sound, about 180 kB.
     pub fn seed(seed: u32) -> Self {
         Self {
             seed,
@@ -126,7 +126,7 @@ pub fn video(spec: Video) -> Media {
     Media { path, mime, width: spec.width, height: spec.height, seconds: spec.seconds }
 }
 
-/// A small video: 2 s, about 60 kB.
+/// A small video: 2 s, about 180 kB.
 pub fn small_video(seed: u32) -> Media {
     video(Video::seed(seed))
 }
@@ -446,6 +446,16 @@ pub fn small_hls(seed: u32) -> PathBuf {
         ffmpeg.current_dir(folder).arg("-i").arg(&source.path).args(["-c", "copy", "-f", "hls", "-hls_time", "2"]);
         run(ffmpeg.args(["-hls_playlist_type", "vod", "-hls_segment_filename", "seg_%03d.ts", "index.m3u8"]));
     })
+}
+
+/// The content type of a file in a [`dash`] or [`small_hls`] folder.
+pub fn stream_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("mpd") => "application/dash+xml",
+        Some("m3u8") => "application/vnd.apple.mpegurl",
+        Some("ts") => "video/mp2t",
+        _ => "video/mp4",
+    }
 }
 
 // ---- how it is made ----

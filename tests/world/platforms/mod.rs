@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeZone, Utc};
 
-pub use instagram::{Instagram, InstagramItem, InstagramPost};
-pub use reddit::{Reddit, RedditPost};
+pub use instagram::{Access, Instagram, InstagramItem, InstagramPost};
+pub use reddit::{Fate, GalleryItem, Reddit, RedditContent, RedditPost};
 pub use x::{Gone, Tweet, TweetMedia, X};
 pub use youtube::{Playability, YouTube, YouTubeVideo};
 

@@ -602,7 +602,7 @@ impl X {
         }
         let variables: Value =
             request.param("variables").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        if !request.param("features").is_some_and(|features| serde_json::from_str::<Value>(&features).is_ok()) {
+        if request.param("features").is_none_or(|features| serde_json::from_str::<Value>(&features).is_err()) {
             return refused(400, 336, "The following features cannot be null: responsive_web_edit_tweet_api_enabled");
         }
         let id = match &variables["tweetId"] {

@@ -143,13 +143,13 @@ fn rate_limited(request: &Request) -> Reply {
 pub(super) fn cut_in_half(body: WireBody, length: u64, at_cut: impl FnOnce() + Send + 'static) -> WireBody {
     let state = (body, length / 2, Some(at_cut));
     let frames = stream::unfold(state, |(mut body, mut left, mut at_cut)| async move {
-        if left > 0 {
-            if let Some(Ok(frame)) = body.frame().await {
-                let mut data = frame.into_data().unwrap_or_default();
-                data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                left -= data.len() as u64;
-                return Some((Ok(Frame::data(data)), (body, left, at_cut)));
-            }
+        if left > 0
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            let mut data = frame.into_data().unwrap_or_default();
+            data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= data.len() as u64;
+            return Some((Ok(Frame::data(data)), (body, left, at_cut)));
         }
         let cut = at_cut.take()?;
         // What is buffered is lost with the connection: let it leave first.

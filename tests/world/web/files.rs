@@ -119,6 +119,15 @@ fn stream_of(file: File, length: u64, download: Download) -> WireBody {
     StreamBody::new(frames).boxed_unsync()
 }
 
+/// The same chunk again and again.
+pub(super) fn endless(download: Download) -> WireBody {
+    let chunk = bytes::Bytes::from(vec![0x5A; CHUNK]);
+    let frames = stream::unfold((chunk, download), |(chunk, download)| async move {
+        Some((Ok(Frame::data(chunk.clone())), (chunk, download)))
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
 /// Reads a `Range` header. Several ranges, other units and nonsense count as no range, as servers may.
 fn parse_range(header: &str, whole: u64) -> Wanted {
     let Some((first, last)) = header.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {

@@ -68,6 +68,8 @@ pub enum Body {
         /// Whether its length is told and ranges are served.
         length_known: bool,
     },
+    /// Noise without end, until the client leaves.
+    Endless,
 }
 
 /// A reply of a model.
@@ -120,6 +122,11 @@ impl Reply {
     pub fn file(path: impl Into<PathBuf>, content_type: &str) -> Self {
         let body = Body::File { path: path.into(), length_known: true };
         Self { body, ..Self::new(200, content_type, Bytes::new()) }
+    }
+
+    /// Noise without end.
+    pub fn endless(content_type: &str) -> Self {
+        Self { body: Body::Endless, ..Self::new(200, content_type, Bytes::new()) }
     }
 
     /// Adds a header.

@@ -26,6 +26,7 @@ use std::{
 pub use faults::{Fault, FaultKind, Faults};
 pub use http::{Body, Reply, Request};
 pub use log::Seen;
+pub(super) use plain::broadcast_part;
 
 use super::{
     media::Media,
@@ -139,6 +140,21 @@ impl Web {
     /// Places a redirect (302) to any address.
     pub fn redirect(&self, host: &str, path: &str, to: &str) -> String {
         self.world.plain.put(host, path, Reply::redirect(to))
+    }
+
+    /// Places every file of a folder below `path` (an HLS or DASH stream, say) and returns the link of that path.
+    pub fn folder(&self, host: &str, path: &str, folder: impl Into<PathBuf>) -> String {
+        self.world.plain.put_folder(host, path, folder.into())
+    }
+
+    /// Places a body that never ends and does not tell its length.
+    pub fn endless(&self, host: &str, path: &str, content_type: &str) -> String {
+        self.world.plain.put(host, path, Reply::endless(content_type))
+    }
+
+    /// Starts a broadcast that never ends (HLS) below `path` and returns the link of its playlist.
+    pub fn live(&self, host: &str, path: &str) -> String {
+        self.world.plain.broadcast(host, path)
     }
 
     /// Places any answer.

@@ -240,6 +240,8 @@ async fn on_the_wire(reply: Reply, request: &Request, world: &World) -> Response
         Body::File { path, length_known } => {
             files::serve(&path, length_known, request, response, &world.downloads).await
         }
+        Body::Endless if request.method == Method::HEAD => response.body(files::nothing()).expect("a response"),
+        Body::Endless => response.body(files::endless(world.downloads.begin())).expect("a response"),
     }
 }
 
