@@ -1,14 +1,39 @@
 //! Downloads what an extractor found: picks renditions, loads them, muxes sound and picture when they come apart.
+//!
+//! [`select`] decides what to load (pure), `transfer.rs` loads one file, `sniff.rs` judges what was served; here they
+//! are put together for all items of a post.
 
-use std::path::{Path, PathBuf};
+mod progress;
+mod select;
+pub mod sniff;
+mod transfer;
 
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
+
+pub use select::select;
 
 use crate::{
     media::Media,
-    model::{Item, MediaMetadata, Options, Progress, Rendition, Result, UploadLimit},
+    model::{Error, MediaMetadata, Options, Progress, Rendition, Result, UploadLimit},
     net::Client,
 };
+use progress::Tally;
+use transfer::Transfer;
+
+/// Items of one post that are loaded at the same time.
+const PARALLEL: usize = 4;
+
+/// How long a server may be silent in the middle of a file.
+const STALL: Duration = Duration::from_secs(20);
 
 /// The renditions to load for one item.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,12 +42,6 @@ pub struct Selection {
     pub main: Rendition,
     /// The sound, when it comes apart.
     pub audio: Option<Rendition>,
-}
-
-/// Picks what to load for an item: the best that the wish allows, and among those that need not be encoded the best
-/// that fits the limit. Pure.
-pub fn select(_item: &Item, _options: &Options, _limit: Option<UploadLimit>) -> Option<Selection> {
-    todo!()
 }
 
 /// One download: everything a post holds.
@@ -46,18 +65,98 @@ pub struct Download<'a> {
 
 /// Downloads.
 pub struct Fetcher {
-    // private
+    client: Client,
+    max_file_bytes: u64,
+    stall: Duration,
 }
 
 impl Fetcher {
     /// `max_file_bytes`: bytes one file may have.
-    pub fn new(_client: Client, _max_file_bytes: u64) -> Self {
-        todo!()
+    pub fn new(client: Client, max_file_bytes: u64) -> Self {
+        Self { client, max_file_bytes, stall: STALL }
+    }
+
+    /// With another patience for silent servers than 20 seconds.
+    pub fn with_stall(self, stall: Duration) -> Self {
+        Self { stall, ..self }
     }
 
     /// Loads every item into `dir`; the files come back one an item, in order. Nothing half-loaded stays behind under a
     /// final name.
-    pub async fn download(&self, _download: Download<'_>) -> Result<Vec<PathBuf>> {
-        todo!()
+    ///
+    /// # Errors
+    /// `too_large`, `timeout`, `network`, `platform_changed`, `cancelled`; whatever joining sound and picture ends in.
+    pub async fn download(&self, download: Download<'_>) -> Result<Vec<PathBuf>> {
+        let mut selected = Vec::new();
+        for (index, item) in download.metadata.items.iter().enumerate() {
+            let selection = select(item, download.options, download.limit)
+                .ok_or_else(|| Error::platform_changed(format!("item {} has no address", index + 1)))?;
+            selected.push((stem(download.metadata, index), selection));
+        }
+        let tally = Tally::new(download.progress, selected.iter().map(|(_, selection)| selection));
+        let mut loads = Vec::with_capacity(selected.len());
+        for (index, (stem, selection)) in selected.iter().enumerate() {
+            // Boxed, because a stream of plain closures makes this future too general for the compiler to call `Send`.
+            loads.push(self.one(&download, &tally, index, stem, selection).boxed());
+        }
+        let all = stream::iter(loads).buffered(PARALLEL).try_collect();
+        tokio::select! {
+            biased;
+            () = download.cancel.cancelled() => Err(Error::cancelled()),
+            paths = all => paths,
+        }
     }
+
+    /// One item: one file, or two that are joined.
+    async fn one(
+        &self,
+        download: &Download<'_>,
+        tally: &Tally<'_>,
+        index: usize,
+        stem: &str,
+        selection: &Selection,
+    ) -> Result<PathBuf> {
+        let main = download.dir.join(format!("{stem}.{}", extension(&selection.main)));
+        let Some(audio) = &selection.audio else {
+            self.transfer(&tally.reporter(index, 0)).load(&selection.main, &main).await?;
+            return Ok(main);
+        };
+        let picture = download.dir.join(format!("{stem}.picture.{}", extension(&selection.main)));
+        let sound = download.dir.join(format!("{stem}.sound.{}", extension(audio)));
+        let (of_picture, of_sound) = (tally.reporter(index, 0), tally.reporter(index, 1));
+        let (picture_load, sound_load) = (self.transfer(&of_picture), self.transfer(&of_sound));
+        tokio::try_join!(picture_load.load(&selection.main, &picture), sound_load.load(audio, &sound))?;
+        download.media.mux(&picture, &sound, &main, download.cancel).await?;
+        for part in [picture, sound] {
+            tokio::fs::remove_file(part).await?;
+        }
+        Ok(main)
+    }
+
+    fn transfer<'a>(&'a self, report: &'a (dyn Fn(u64, Option<u64>) + Send + Sync)) -> Transfer<'a> {
+        Transfer { client: &self.client, max_bytes: self.max_file_bytes, stall: self.stall, report }
+    }
+}
+
+/// A file name without its extension: a single file keeps its title, so that a direct link keeps its own name; several
+/// are numbered.
+fn stem(metadata: &MediaMetadata, index: usize) -> String {
+    let title = metadata.title.as_deref().filter(|_| metadata.items.len() == 1 && metadata.author.is_none());
+    let safe: String = title
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | ' ') { c } else { '_' })
+        .take(80)
+        .collect();
+    // Leading dashes look like options to tools, and a name of underscores says nothing.
+    match safe.trim_start_matches('-').trim() {
+        safe if safe.chars().any(char::is_alphanumeric) => safe.to_owned(),
+        _ => format!("{:02}", index + 1),
+    }
+}
+
+/// The container's extension, if it is a plain one. Only a first guess: the content decides in the end.
+fn extension(rendition: &Rendition) -> String {
+    let plain = |text: &&String| (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    rendition.container.as_ref().filter(plain).map_or_else(|| "bin".to_owned(), |text| text.to_ascii_lowercase())
 }

@@ -23,7 +23,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 pub use client::{Client, USER_AGENT};
 pub use proxy::{ProxyLog, ToolProxy};
 pub use resolver::{NameSource, SystemNames};
-pub use response::{check_status, fault, read_body, read_json};
+pub use response::{check_status, fault, read_body, read_json, refusal};
 
 use crate::{
     model::{Error, Result},

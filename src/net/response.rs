@@ -13,9 +13,17 @@ use crate::model::{Error, Kind, Result};
 /// Turns an HTTP status that is not a success into an error of its kind (401/403 login_required, 404/410 not_found,
 /// 429 rate_limited with Retry-After, 451 geo_blocked, 408 and 5xx network, else platform_changed).
 pub fn check_status(response: Response) -> Result<Response> {
+    match refusal(&response) {
+        Some(error) => Err(error),
+        None => Ok(response),
+    }
+}
+
+/// The error of [`check_status`], for callers who want the body of a refusal too.
+pub fn refusal(response: &Response) -> Option<Error> {
     let status = response.status();
     if status.is_success() {
-        return Ok(response);
+        return None;
     }
     let retry_after = response
         .headers()
@@ -23,7 +31,7 @@ pub fn check_status(response: Response) -> Result<Response> {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| retry_after(value, Utc::now()));
     let host = response.url().host_str().unwrap_or("?");
-    Err(Error::new(status_kind(status, retry_after), format!("{host} answered {status}")))
+    Some(Error::new(status_kind(status, retry_after), format!("{host} answered {status}")))
 }
 
 fn status_kind(status: StatusCode, retry_after: Option<Duration>) -> Kind {

@@ -1,10 +1,21 @@
 //! Links to media files themselves, on any host, known by their extension. The file's own type is checked when it is
 //! loaded: an extension is only a hint.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::{Response, StatusCode, header};
 use url::Url;
 
-use super::{CliTool, Platform, common::link};
-use crate::model::{FileType, PlatformId, Resource, ResourceKind, Tool};
+use super::{
+    CliTool, ExtractContext, Extractor, Platform,
+    common::{link, text},
+};
+use crate::{
+    fetch::sniff::{self, Served},
+    model::{Error, FileType, Item, Kind, MediaMetadata, PlatformId, Rendition, Resource, ResourceKind, Result, Tool},
+    net,
+};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("direct");
@@ -88,6 +99,100 @@ impl Platform for Direct {
             why: "loads a plain file too",
         }]
     }
+
+    fn extractor(&self) -> Option<&dyn Extractor> {
+        Some(self)
+    }
+}
+
+/// How long the first bytes of a file may take.
+const PEEK_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[async_trait]
+impl Extractor for Direct {
+    async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
+        let late = |_| Error::new(Kind::Timeout, format!("the first bytes did not come within {PEEK_TIMEOUT:?}"));
+        let peeked = tokio::time::timeout(PEEK_TIMEOUT, peek(&resource.canonical, cx.client)).await.map_err(late)??;
+        describe(resource, &peeked)
+    }
+}
+
+/// What the start of a file tells.
+#[derive(Debug)]
+struct Peeked {
+    first: Vec<u8>,
+    content_type: Option<String>,
+    /// Bytes in all, if the server says so.
+    total: Option<u64>,
+}
+
+/// Asks for the first bytes only; a server that sends the whole instead is cut off.
+async fn peek(url: &Url, client: &net::Client) -> Result<Peeked> {
+    let range = format!("bytes=0-{}", sniff::ENOUGH - 1);
+    let ask = |ranged: bool| {
+        let request = client.get(url)?.header(header::ACCEPT_ENCODING, "identity");
+        Ok::<_, Error>(if ranged { request.header(header::RANGE, &range) } else { request })
+    };
+    let mut response = client.send(ask(true)?).await?;
+    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        response = client.send(ask(false)?).await?;
+    }
+    let mut response = net::check_status(response)?;
+    let (total, content_type) = (total(&response), header_text(&response, header::CONTENT_TYPE));
+    let mut first = Vec::new();
+    while first.len() < sniff::ENOUGH
+        && let Some(chunk) = response.chunk().await.map_err(net::fault)?
+    {
+        first.extend(chunk.iter().take(sniff::ENOUGH - first.len()));
+    }
+    Ok(Peeked { first, content_type, total })
+}
+
+fn header_text(response: &Response, name: header::HeaderName) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+/// Bytes of the whole file, from either kind of answer.
+fn total(response: &Response) -> Option<u64> {
+    if response.status() == StatusCode::PARTIAL_CONTENT {
+        return header_text(response, header::CONTENT_RANGE)?.rsplit_once('/')?.1.parse().ok();
+    }
+    response.content_length()
+}
+
+/// Metadata of a file, or why it is none that can be delivered.
+fn describe(resource: &Resource, peeked: &Peeked) -> Result<MediaMetadata> {
+    let (kind, mime, extension) = match sniff::served(&peeked.first, peeked.content_type.as_deref()) {
+        Served::Media { kind, mime, extension } => (kind, mime, extension),
+        Served::Text => {
+            return Err(Error::new(Kind::NoMedia, "a direct link leads to text")
+                .with_detail("the link leads to a web page or text, not to a media file"));
+        }
+        Served::Unknown => {
+            return Err(Error::new(Kind::NoMedia, "a direct link leads to a file of an unknown type")
+                .with_detail("the file is no picture, video or sound that I know"));
+        }
+    };
+    let url = &resource.canonical;
+    let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned();
+    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+    let rendition = Rendition {
+        container: extension.map(str::to_owned).or_else(|| text::extension(url)),
+        bytes: peeked.total,
+        bytes_exact: peeked.total.is_some(),
+        ..Rendition::at(url.clone())
+    };
+    let mut metadata = MediaMetadata {
+        platform: ID.0.to_owned(),
+        url: url.to_string(),
+        id: resource.id.clone(),
+        title: text::non_empty(stem),
+        items: vec![Item::new(kind, vec![rendition])],
+        ..MediaMetadata::default()
+    };
+    metadata.platform_data.insert("mime_type".into(), mime.into());
+    Ok(metadata)
 }
 
 /// What the extension promises, if it is one of a media file.
@@ -103,4 +208,48 @@ fn file_type(url: &Url) -> Option<FileType> {
         _ => in_query()?,
     };
     EXTENSIONS.iter().find(|(known, _)| extension.eq_ignore_ascii_case(known)).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(link: &str, first: &[u8], content_type: Option<&str>) -> Result<MediaMetadata> {
+        let resource = Direct.route(&Url::parse(link).unwrap()).unwrap();
+        describe(
+            &resource,
+            &Peeked { first: first.to_vec(), content_type: content_type.map(str::to_owned), total: Some(9) },
+        )
+    }
+
+    #[test]
+    fn the_content_decides_and_the_extension_only_hints() {
+        let mp4 = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41";
+        let file = described("https://a.example/My%20clip.mp4?x=1", mp4, Some("application/octet-stream")).unwrap();
+        assert_eq!(file.title.as_deref(), Some("My clip"));
+        assert_eq!(file.items[0].kind, FileType::Video);
+        let rendition = &file.items[0].renditions[0];
+        assert_eq!((rendition.bytes, rendition.bytes_exact), (Some(9), true));
+        assert_eq!(rendition.container.as_deref(), Some("mp4"));
+        assert_eq!(file.platform_data["mime_type"], "video/mp4");
+
+        let mislabelled = described("https://a.example/clip.mp4", b"\xff\xd8\xff\xe0\0\x10JFIF\0", Some("video/mp4"));
+        let mislabelled = mislabelled.unwrap();
+        assert_eq!(mislabelled.items[0].kind, FileType::Image);
+        assert_eq!(mislabelled.items[0].renditions[0].container.as_deref(), Some("jpg"));
+    }
+
+    #[test]
+    fn pages_and_programs_are_no_media_whatever_they_are_called() {
+        for (first, content_type, words) in [
+            (&b"<!DOCTYPE html>"[..], Some("video/mp4"), "web page"),
+            (b"#EXTM3U\n", Some("video/mp4"), "web page"),
+            (b"PK\x03\x04\x14\0\0\0", None, "no picture"),
+            (b"\x01\x02", Some("application/octet-stream"), "no picture"),
+        ] {
+            let error = described("https://a.example/clip.mp4", first, content_type).unwrap_err();
+            assert_eq!(error.code(), "no_media");
+            assert!(error.user_text().contains(words), "{}", error.user_text());
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode, header};
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use crate::{
@@ -20,10 +20,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Whole seconds of its `Retry-After`, if it said so.
-    pub retry_after: Option<u64>,
-    /// The host that answered, for messages.
-    pub host: String,
+    /// The error that its status alone amounts to, if it is no success.
+    pub refusal: Option<Error>,
+    host: String,
     body: bytes::Bytes,
 }
 
@@ -39,23 +38,6 @@ impl Answer {
             Error::platform_changed(format!("{} answered {} without JSON: {what}", self.host, self.status))
         })
     }
-
-    /// The error that its status alone amounts to, if it is no success.
-    pub fn refusal(&self) -> Option<Error> {
-        if self.status.is_success() {
-            return None;
-        }
-        let kind = match self.status.as_u16() {
-            401 | 403 => Kind::LoginRequired,
-            404 | 410 => Kind::NotFound,
-            408 => Kind::Timeout,
-            429 => Kind::RateLimited { retry_after: self.retry_after },
-            451 => Kind::GeoBlocked,
-            500.. => Kind::Network,
-            _ => Kind::PlatformChanged,
-        };
-        Some(Error::new(kind, format!("{} answered {}", self.host, self.status)))
-    }
 }
 
 /// Sends a request to an API and reads its whole answer.
@@ -65,12 +47,10 @@ impl Answer {
 pub async fn ask(client: &net::Client, request: RequestBuilder) -> Result<Answer> {
     let answer = async {
         let response = client.send(request).await?;
-        let status = response.status();
-        let header = response.headers().get(header::RETRY_AFTER);
-        let retry_after = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let (status, refusal) = (response.status(), net::refusal(&response));
         let host = response.url().host_str().unwrap_or_default().to_owned();
         let body = net::read_body(response, MAX_ANSWER).await?;
-        Ok(Answer { status, retry_after, host, body })
+        Ok(Answer { status, refusal, host, body })
     };
     tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await

@@ -113,7 +113,7 @@ impl Api {
         let request = cx.client.request(reqwest::Method::POST, &url)?;
         let request = request.bearer_auth(param(cx, "bearer", BEARER)).header(reqwest::header::CONTENT_LENGTH, 0);
         let answer = http::ask(cx.client, request).await?;
-        if let Some(refusal) = answer.refusal() {
+        if let Some(refusal) = answer.refusal {
             // Nothing about a post can be gone here.
             return Err(if refusal.kind().is_fatal() {
                 Error::platform_changed(refusal.operator_text())
@@ -160,7 +160,7 @@ async fn graphql_once(resource: &Resource, cx: &ExtractContext<'_>, token: &str)
         .header("x-twitter-client-language", "en")
         .header("x-twitter-active-user", "yes");
     let answer = http::ask(cx.client, request).await?;
-    if let Some(refusal) = answer.refusal() {
+    if let Some(refusal) = answer.refusal {
         return Err(match answer.status.as_u16() {
             401 | 403 | 429 => Refused::Spent(refusal),
             // The query itself is unknown, not the post: what is wrong with a post is told with status 200.
@@ -190,7 +190,7 @@ async fn syndication(resource: &Resource, cx: &ExtractContext<'_>) -> Result<Fou
     let id: u64 = resource.id.parse().map_err(|_| Error::internal("a post's id is no number"))?;
     url.query_pairs_mut().append_pair("id", &resource.id).append_pair("token", &syndication_token(id));
     let answer = http::ask(cx.client, cx.client.get(&url)?).await?;
-    match answer.refusal() {
+    match answer.refusal {
         Some(refusal) => Err(refusal),
         None => parse::syndication(&answer.json()?),
     }

@@ -74,11 +74,6 @@ pub fn author(handle: &str, name: Option<&str>) -> Author {
     Author { handle: handle.to_owned(), name: name.and_then(non_empty), url: Some(format!("https://x.com/{handle}")) }
 }
 
-/// The link people know: with the author's handle in it.
-pub fn public_link(handle: &str, id: &str) -> String {
-    format!("https://x.com/{handle}/status/{id}")
-}
-
 /// The answer of the web client's API.
 ///
 /// # Errors
@@ -155,7 +150,7 @@ pub fn finish(resource: &Resource, found: Found) -> MediaMetadata {
     }
     MediaMetadata {
         platform: ID.0.to_owned(),
-        url: public_link(&found.handle, &resource.id),
+        url: resource.canonical.to_string(),
         id: resource.id.clone(),
         title: None,
         description: found.words,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     ID, media,
-    parse::{author, posted_at, public_link, without_trailing_short_links},
+    parse::{author, posted_at, without_trailing_short_links},
 };
 use crate::{
     model::{Counts, Extension, FileType, MediaMetadata, Resource, Tool},
@@ -19,6 +19,7 @@ use crate::{
 pub fn refine(resource: &Resource, tool: Tool, raw: &[Value], metadata: &mut MediaMetadata) {
     metadata.platform = ID.0.to_owned();
     metadata.id.clone_from(&resource.id);
+    metadata.url = resource.canonical.to_string();
     // Posts have no titles; the tools make some up for file names.
     metadata.title = None;
     match tool {
@@ -31,7 +32,6 @@ pub fn refine(resource: &Resource, tool: Tool, raw: &[Value], metadata: &mut Med
 fn yt_dlp(resource: &Resource, raw: &[Value], metadata: &mut MediaMetadata) {
     let Some(info) = raw.first() else { return };
     if let Some(handle) = text(info, "/uploader_id") {
-        metadata.url = public_link(handle, &resource.id);
         metadata.author = Some(author(handle, text(info, "/uploader")));
     }
     metadata.description = text(info, "/description").and_then(|words| without_trailing_short_links(&unescape(words)));
@@ -61,7 +61,6 @@ fn yt_dlp(resource: &Resource, raw: &[Value], metadata: &mut MediaMetadata) {
 fn gallery_dl(resource: &Resource, raw: &[Value], metadata: &mut MediaMetadata) {
     let Some(first) = raw.first() else { return };
     if let Some(handle) = text(first, "/author/name") {
-        metadata.url = public_link(handle, &resource.id);
         metadata.author = Some(author(handle, text(first, "/author/nick")));
     }
     metadata.description = text(first, "/content").and_then(without_trailing_short_links);

@@ -41,7 +41,7 @@ fn addresses(item: &Item) -> Vec<&str> {
 fn a_video_comes_with_its_files_best_first_and_without_the_stream() {
     let post = read(&fixture!("video"));
     assert_eq!((post.platform.as_str(), post.id.as_str()), ("twitter", POST));
-    assert_eq!(post.url, format!("https://x.com/NASA/status/{POST}"));
+    assert_eq!(post.url, format!("https://x.com/i/status/{POST}"));
     assert_eq!(post.title, None);
     assert_eq!(post.description.as_deref(), Some("Liftoff & beyond <3\nSee https://www.nasa.gov/launch"));
     let author = post.author.unwrap();
