@@ -193,14 +193,24 @@ impl User {
     }
 
     /// Uses a slash command. Subcommands follow the name after a blank; options are an object by name.
+    ///
+    /// # Panics
+    /// When the command, as registered, has no such options or needs more: Discord would not let them send it.
     pub async fn slash(&self, channel: &Channel, command: &str, options: Value) -> Conversation {
-        let data = self.command_data(command, options, None).await;
-        self.interact(channel, InteractionKind::Command, command, data)
+        self.registered(command, 1).await;
+        self.try_slash(channel, command, options).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Like [`User::slash`], for commands that may not be there or be filled in wrongly: says what Discord would say.
+    pub fn try_slash(&self, channel: &Channel, command: &str, options: Value) -> Result<Conversation, String> {
+        let data = self.command_data(command, options, None)?;
+        Ok(self.interact(channel, InteractionKind::Command, command, data))
     }
 
     /// Types into a slash command's option, and gets the choices that the bot offers.
     pub async fn autocomplete(&self, channel: &Channel, command: &str, options: Value, focused: &str) -> Vec<Value> {
-        let data = self.command_data(command, options, Some(focused)).await;
+        self.registered(command, 1).await;
+        let data = self.command_data(command, options, Some(focused)).unwrap_or_else(|why| panic!("{why}"));
         let call = self.interact(channel, InteractionKind::Autocomplete, command, data);
         call.acknowledged().await;
         call.interaction().map(|interaction| interaction.choices).unwrap_or_default()
@@ -228,20 +238,17 @@ impl User {
 
     /// Discord offers only what is registered: waits for it.
     async fn registered(&self, name: &str, kind: u64) -> Value {
-        let wanted = name.split(' ').next().filter(|_| kind == 1).unwrap_or(name).to_owned();
-        let look = |state: &State| {
-            let mut commands = state.commands.iter();
-            commands.find(|command| command["name"] == wanted.as_str() && command["type"] == kind).cloned()
-        };
-        self.discord.wait_for(&format!("the command {wanted:?} to be registered"), look).await
+        let look = |state: &State| command(state, name, kind);
+        self.discord.wait_for(&format!("the command {name:?} to be registered"), look).await
     }
 
-    async fn command_data(&self, command: &str, options: Value, focused: Option<&str>) -> Value {
-        let registered = self.registered(command, 1).await;
+    fn command_data(&self, name: &str, options: Value, focused: Option<&str>) -> Result<Value, String> {
+        let registered = self.discord.read(|state| command(state, name, 1));
+        let registered = registered.ok_or_else(|| format!("there is no command /{name}"))?;
         let given = options.as_object().cloned().unwrap_or_default();
-        let path: Vec<&str> = command.split(' ').skip(1).collect();
-        let options = fill(&registered["options"], &path, &given, focused);
-        json!({"id": registered["id"], "name": registered["name"], "type": 1, "options": options})
+        let path: Vec<&str> = name.split(' ').skip(1).collect();
+        let options = fill(&registered["options"], &path, &given, focused)?;
+        Ok(json!({"id": registered["id"], "name": registered["name"], "type": 1, "options": options}))
     }
 
     fn interact(&self, channel: &Channel, kind: InteractionKind, command: &str, data: Value) -> Conversation {
@@ -288,40 +295,54 @@ fn interaction_token() -> String {
     format!("aW50ZXJhY3Rpb246{}", random.concat())
 }
 
+/// A registered command. Slash commands are found by the first word of `name`, which subcommands follow.
+fn command(state: &State, name: &str, kind: u64) -> Option<Value> {
+    let wanted = name.split(' ').next().filter(|_| kind == 1).unwrap_or(name);
+    state.commands.iter().find(|command| command["name"] == wanted && command["type"] == kind).cloned()
+}
+
 /// Options as the gateway brings them, by the command's definition.
-fn fill(defined: &Value, path: &[&str], given: &Map<String, Value>, focused: Option<&str>) -> Vec<Value> {
+fn fill(
+    defined: &Value,
+    path: &[&str],
+    given: &Map<String, Value>,
+    focused: Option<&str>,
+) -> Result<Vec<Value>, String> {
     let defined = defined.as_array().map_or(&[][..], Vec::as_slice);
     let find = |name: &str| {
         let names: Vec<&str> = defined.iter().filter_map(|option| option["name"].as_str()).collect();
         let option = defined.iter().find(|option| option["name"] == name);
-        option.unwrap_or_else(|| panic!("the command has no {name:?}, only {names:?}"))
+        option.ok_or_else(|| format!("the command has no {name:?}, only {names:?}"))
     };
     if let Some((first, rest)) = path.split_first() {
-        let sub = find(first);
-        return vec![json!({
-            "name": first, "type": sub["type"], "options": fill(&sub["options"], rest, given, focused),
-        })];
+        let sub = find(first)?;
+        let options = fill(&sub["options"], rest, given, focused)?;
+        return Ok(vec![json!({"name": first, "type": sub["type"], "options": options})]);
     }
     for option in defined.iter().filter(|option| option["required"] == true && focused.is_none()) {
         let name = option["name"].as_str().unwrap_or_default();
-        assert!(given.contains_key(name), "Discord would not send the command without {name:?}");
+        if !given.contains_key(name) {
+            return Err(format!("the command needs {name:?}"));
+        }
     }
     let one = |(name, value): (&String, &Value)| {
-        let option = find(name);
+        let option = find(name)?;
         let value = match option["choices"].as_array().filter(|choices| !choices.is_empty() && focused.is_none()) {
             None => value.clone(),
             Some(choices) => {
                 // People choose by the label they see.
                 let chosen = choices.iter().find(|choice| choice["name"] == *value || choice["value"] == *value);
-                chosen.unwrap_or_else(|| panic!("{name:?} offers {choices:?}, not {value}"))["value"].clone()
+                chosen.ok_or_else(|| format!("{name:?} does not offer {value}"))?["value"].clone()
             }
         };
         let mut filled = json!({"name": name, "type": option["type"], "value": value});
         if focused == Some(name) {
-            assert!(option["autocomplete"] == true, "{name:?} has no autocomplete");
+            if option["autocomplete"] != true {
+                return Err(format!("{name:?} has no autocomplete"));
+            }
             filled["focused"] = true.into();
         }
-        filled
+        Ok(filled)
     };
     given.iter().map(one).collect()
 }
