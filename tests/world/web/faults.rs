@@ -55,12 +55,20 @@ pub struct Fault {
     pub kind: FaultKind,
     /// How many requests it meets; `None`: all.
     pub times: Option<u32>,
+    /// Only requests with exactly this `User-Agent`; `None`: any.
+    pub agent: Option<String>,
 }
 
 impl Fault {
     /// A fault that meets every matching request.
     pub fn on(host: &str, path_contains: &str, kind: FaultKind) -> Self {
-        Self { host: host.into(), path_contains: path_contains.into(), kind, times: None }
+        Self { host: host.into(), path_contains: path_contains.into(), kind, times: None, agent: None }
+    }
+
+    /// Meets only requests with exactly this `User-Agent`.
+    pub fn only_agent(mut self, agent: &str) -> Self {
+        self.agent = Some(agent.to_owned());
+        self
     }
 
     /// Meets only the first `times` requests.
@@ -97,6 +105,7 @@ impl Faults {
         let fault = planted.iter_mut().find(|fault| {
             (fault.host.is_empty() || fault.host == request.host)
                 && target.contains(&fault.path_contains)
+                && fault.agent.as_deref().is_none_or(|agent| request.header("user-agent") == Some(agent))
                 && fault.times != Some(0)
         })?;
         if let Some(times) = &mut fault.times {

@@ -1,0 +1,128 @@
+//! When the in-process path fails, the tools deliver, and the outcome says why; when they may not, the error is clear.
+
+use std::{sync::Arc, time::Duration};
+
+use boss_bot::{
+    app::App,
+    deliver::DirectorySink,
+    model::{AttemptEnd, Options, Outcome, Request, Requester},
+    net::USER_AGENT,
+    settings::Settings,
+};
+
+use crate::world::{
+    bot::tools_dir,
+    media,
+    platforms::{RedditPost, Tweet},
+    tls::Authority,
+    web::{Fault, FaultKind, Web},
+};
+
+/// The real services against a stand-in web.
+struct Stage {
+    web: Web,
+    dir: tempfile::TempDir,
+    settings: Settings,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let authority = Authority::new();
+        let web = Web::start(&authority).await;
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("ca.pem");
+        std::fs::write(&ca, authority.pem()).unwrap();
+        let mut settings = Settings::default();
+        settings.network.proxy = Some(web.proxy_url().parse().unwrap());
+        settings.network.ca_file = Some(ca);
+        settings.downloads.dir = dir.path().join("downloads");
+        settings.tools.data_dir = dir.path().join("data");
+        settings.tools.dir = tools_dir();
+        Self { web, dir, settings }
+    }
+
+    async fn fetch(&self, link: &str) -> Outcome {
+        let app = App::new(self.settings.clone()).unwrap();
+        let sink = Arc::new(DirectorySink::new(self.dir.path().join("out"), None));
+        let request = Request::new(link.parse().unwrap(), Options::default(), Requester::command_line());
+        let outcome = app.jobs.submit(request, sink).outcome.await.unwrap();
+        app.jobs.shut_down().await;
+        outcome
+    }
+}
+
+/// Every way the in-process path can break, with the code it must end with.
+fn faults() -> Vec<(FaultKind, &'static str)> {
+    vec![
+        (FaultKind::Status(403), "login_required"),
+        (FaultKind::RateLimit(Some(60)), "rate_limited"),
+        (FaultKind::Status(503), "network"),
+        (FaultKind::Reset, "network"),
+        (FaultKind::Hang, "timeout"),
+        (FaultKind::HtmlForJson, "platform_changed"),
+        (FaultKind::ChangedJson, "platform_changed"),
+    ]
+}
+
+/// Breaks every request that our own client makes to these hosts, and nobody else's.
+fn break_in_process(web: &Web, hosts: &[&str], kind: &FaultKind) {
+    web.faults().clear();
+    for host in hosts {
+        web.faults().add(Fault::on(host, "", kind.clone()).only_agent(USER_AGENT));
+    }
+}
+
+async fn the_tool_takes_over(stage: &mut Stage, link: &str, hosts: &[&str]) {
+    for (kind, code) in faults() {
+        // A hanging platform must not cost the tool its own time.
+        stage.settings.downloads.timeout = Duration::from_secs(if kind == FaultKind::Hang { 8 } else { 60 });
+        stage.settings.downloads.api_fallback_to_cli = true;
+        break_in_process(&stage.web, hosts, &kind);
+        let outcome = stage.fetch(link).await;
+        let (first, last) = (outcome.attempts.first().unwrap(), outcome.attempts.last().unwrap());
+        assert_eq!(outcome.error, None, "{kind:?}: {outcome:#?}");
+        assert_eq!((first.by.as_str(), &last.end), ("api", &AttemptEnd::Ok), "{kind:?}");
+        assert_ne!(last.by, "api", "{kind:?}");
+        assert!(matches!(&first.end, AttemptEnd::NextAttempt { error } if error.code() == code), "{kind:?}: {first:?}");
+        assert!(outcome.metadata.is_some_and(|metadata| metadata.files.len() == 1), "{kind:?}");
+
+        stage.settings.downloads.api_fallback_to_cli = false;
+        let outcome = stage.fetch(link).await;
+        let error = outcome.error.unwrap_or_else(|| panic!("{kind:?} delivered all the same"));
+        assert_eq!((outcome.attempts.len(), error.code()), (1, code), "{kind:?}: {error}");
+        assert!(error.user_text().ends_with('.') && !error.user_text().contains("http"), "{}", error.user_text());
+    }
+}
+
+#[tokio::test]
+async fn when_x_fails_in_process_yt_dlp_delivers_and_the_outcome_says_why() {
+    let mut stage = Stage::set().await;
+    let link = stage.web.x().post(Tweet::video(&media::small_video(41)));
+    the_tool_takes_over(&mut stage, &link, &["api.x.com", "x.com", "cdn.syndication.twimg.com"]).await;
+}
+
+#[tokio::test]
+async fn when_reddit_fails_in_process_yt_dlp_delivers_and_the_outcome_says_why() {
+    let mut stage = Stage::set().await;
+    let link = stage.web.reddit().post(RedditPost::video(media::Dash::seed(42)));
+    the_tool_takes_over(&mut stage, &link, &["www.reddit.com", "old.reddit.com", "oauth.reddit.com"]).await;
+}
+
+#[tokio::test]
+async fn when_the_media_host_refuses_our_client_a_tool_delivers() {
+    let stage = Stage::set().await;
+    let link = stage.web.x().post(Tweet::video(&media::small_video(43)));
+    break_in_process(&stage.web, &["video.twimg.com"], &FaultKind::Status(403));
+    let outcome = stage.fetch(&link).await;
+    assert_eq!(outcome.error, None, "{outcome:#?}");
+    assert_eq!(outcome.attempts.len(), 2, "{outcome:#?}");
+}
+
+#[tokio::test]
+async fn a_verdict_about_the_post_asks_nobody_else() {
+    let stage = Stage::set().await;
+    let link = stage.web.x().post(Tweet::gone(crate::world::platforms::Gone::Deleted));
+    let outcome = stage.fetch(&link).await;
+    let error = outcome.error.expect("it is gone");
+    assert_eq!((outcome.attempts.len(), error.code()), (1, "not_found"), "{outcome:#?}");
+}
