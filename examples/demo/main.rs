@@ -13,15 +13,16 @@ use std::{
 
 use serde_json::{Value, json};
 use world::{
-    bot::{Bot, binary},
+    bot::binary,
     discord::{Channel, Conversation, Message, Revision},
-    samples::{self, Sample},
+    samples::{Sample, Samples},
     stage::World,
 };
 
-/// One link tried: what was typed, and what came of it.
+/// One link tried: what should have come of it, and what did.
 struct Shown {
-    sample: Sample,
+    name: &'static str,
+    expected: usize,
     delivered: usize,
 }
 
@@ -45,7 +46,7 @@ async fn demo() -> ExitCode {
 
     println!("Making the sample media (about a minute the first time) …");
     let world = World::start().await;
-    let samples = samples::place(&world.web);
+    let samples = Samples::install(&world.web);
     let guild = world.discord.guild("Harbour Cats", 0);
     let channel = guild.channel("general");
     println!("Starting the real bot against the stand-in Discord …");
@@ -53,7 +54,7 @@ async fn demo() -> ExitCode {
     println!("\n#general in Harbour Cats · no boosts · files up to 10 MiB\n");
 
     let mut shown = Vec::new();
-    for (turn, sample) in samples.into_iter().enumerate() {
+    for (turn, sample) in samples.all().into_iter().enumerate() {
         let log = bot.log().clone();
         let one = show(&world, &channel, turn, sample, &log, &out);
         shown.push(bot.during(one).await);
@@ -61,9 +62,9 @@ async fn demo() -> ExitCode {
     let (status, took) = bot.stop().await;
     println!("The bot stopped {} after SIGTERM, {status}.", seconds(took));
 
-    let failed: Vec<&Shown> = shown.iter().filter(|one| one.delivered != one.sample.files).collect();
+    let failed: Vec<&Shown> = shown.iter().filter(|one| one.delivered != one.expected).collect();
     for one in &failed {
-        println!("NOT AS EXPECTED: {}: {} files instead of {}", one.sample.name, one.delivered, one.sample.files);
+        println!("NOT AS EXPECTED: {}: {} files instead of {}", one.name, one.delivered, one.expected);
     }
     let files: usize = shown.iter().map(|one| one.delivered).sum();
     println!("\n{} links, {files} files in {}. They are in {}/", shown.len(), seconds(begun.elapsed()), out.display());
@@ -75,7 +76,7 @@ async fn show(
     world: &World,
     channel: &Channel,
     turn: usize,
-    sample: Sample,
+    sample: Sample<'_>,
     log: &world::bot::Log,
     out: &Path,
 ) -> Shown {
@@ -99,8 +100,14 @@ async fn show(
     for extra in messages.iter().skip(1) {
         println!("  Boss  {} [{}]", first_line(&extra.content), names(extra).join(", "));
     }
-    println!("        {} · {} · acknowledged after {}, done after {}", sample.name, route(&sample.link).await, seconds(acknowledged), seconds(took));
-    if let Some(attempts) = attempts(log, &sample.link).await {
+    println!(
+        "        {} · {} · acknowledged after {}, done after {}",
+        sample.name,
+        route(sample.link).await,
+        seconds(acknowledged),
+        seconds(took)
+    );
+    if let Some(attempts) = attempts(log, sample.link).await {
         println!("        attempts: {attempts}");
     }
     let mut delivered = 0;
@@ -111,7 +118,7 @@ async fn show(
         println!("        {} · {:.2} MiB · {}", file.filename, file.size as f64 / 1_048_576.0, probe(&kept));
     }
     println!();
-    Shown { sample, delivered }
+    Shown { name: sample.name, expected: sample.files, delivered }
 }
 
 /// The bot's answers once they are whole: all files, or a sentence that is no progress any more.
@@ -173,7 +180,14 @@ async fn attempts(log: &world::bot::Log, link: &str) -> Option<String> {
 /// Codec, size and duration as ffprobe reads them from what Discord received.
 fn probe(file: &Path) -> String {
     let run = Command::new("ffprobe")
-        .args(["-v", "error", "-show_entries", "stream=codec_name,codec_type,width,height:format=duration", "-of", "json"])
+        .args([
+            "-v",
+            "error",
+            "-show_entries",
+            "stream=codec_name,codec_type,width,height:format=duration",
+            "-of",
+            "json",
+        ])
         .arg(file)
         .output();
     let Some(told) = run.ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok()) else {

@@ -38,7 +38,8 @@ pub fn text(input: &str) -> String {
 /// A page link fit for a log: without user information, query and fragment, but with the parameters that only name what
 /// is looked at (`v`, `list`). Not for media links, whose paths may be signed: give those to [`text`].
 pub fn link(url: &Url) -> String {
-    let is_id = |value: &str| value.len() <= 64 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let is_id =
+        |value: &str| value.len() <= 64 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     let named: Vec<String> = url
         .query_pairs()
         .filter(|(name, value)| matches!(name.as_ref(), "v" | "list") && is_id(value))

@@ -123,6 +123,6 @@ async fn a_verdict_about_the_post_asks_nobody_else() {
     let stage = Stage::set().await;
     let link = stage.web.x().post(Tweet::gone(crate::world::platforms::Gone::Deleted));
     let outcome = stage.fetch(&link).await;
-    let error = outcome.error.expect("it is gone");
+    let error = outcome.error.as_ref().expect("it is gone");
     assert_eq!((outcome.attempts.len(), error.code()), (1, "not_found"), "{outcome:#?}");
 }

@@ -1,6 +1,7 @@
 //! Stories against the real binary, the real tools and stand-in servers. One binary, so that it links once.
 
 mod egress;
+mod fallback;
 mod site;
 mod ssrf;
 #[path = "../world/mod.rs"]

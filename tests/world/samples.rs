@@ -40,6 +40,8 @@ pub struct Sample<'a> {
     pub link: &'a str,
     /// What should come of it, in a few words.
     pub expect: &'static str,
+    /// How many files should come of it; 0: a sentence that says why not.
+    pub files: usize,
 }
 
 impl Samples {
@@ -85,18 +87,18 @@ impl Samples {
 
     /// All of them, in the order worth showing.
     pub fn all(&self) -> Vec<Sample<'_>> {
-        let sample = |name, link, expect| Sample { name, link, expect };
+        let sample = |name, link, expect, files| Sample { name, link, expect, files };
         vec![
-            sample("an X video", &self.x_video, "one video, in process"),
-            sample("an X post with four images", &self.x_images, "four images in one message, in order"),
-            sample("a Reddit video over 30 MiB", &self.reddit_video, "one video with its sound, made to fit"),
-            sample("a Reddit gallery", &self.reddit_gallery, "three images and a GIF, in order"),
-            sample("a YouTube video", &self.youtube_video, "one video by yt-dlp"),
-            sample("an Instagram carousel", &self.instagram_carousel, "an image, a video, an image by gallery-dl"),
-            sample("a direct mp4", &self.direct_video, "the very file"),
-            sample("a deleted post", &self.deleted, "a sentence that says it is gone"),
-            sample("a private post", &self.private, "a sentence that says it is private"),
-            sample("a link to this machine", &self.loopback, "refused without a connection"),
+            sample("an X video", &self.x_video, "one video, in process", 1),
+            sample("an X post with four images", &self.x_images, "four images in one message, in order", 4),
+            sample("a Reddit video over 30 MiB", &self.reddit_video, "one video with its sound, made to fit", 1),
+            sample("a Reddit gallery", &self.reddit_gallery, "three images and a GIF, in order", 4),
+            sample("a YouTube video", &self.youtube_video, "one video by yt-dlp", 1),
+            sample("an Instagram carousel", &self.instagram_carousel, "an image, a video, an image by gallery-dl", 3),
+            sample("a direct mp4", &self.direct_video, "the very file", 1),
+            sample("a deleted post", &self.deleted, "a sentence that says it is gone", 0),
+            sample("a private post", &self.private, "a sentence that says it is private", 0),
+            sample("a link to this machine", &self.loopback, "refused without a connection", 0),
         ]
     }
 }
