@@ -2,6 +2,7 @@
 
 mod egress;
 mod fallback;
+mod media;
 mod site;
 mod ssrf;
 #[path = "../world/mod.rs"]
