@@ -32,7 +32,7 @@ pub(super) async fn encode(kit: &Kit<'_>, audio: &Audio, sound: Sound) -> Result
     let out = kit.work.join("sound.m4a");
     let mut sound = sound;
     for _ in 0..=RETRIES {
-        let args = kit.input().arg(format!("-map 0:{} -vn -sn -dn", audio.index)).join(encoder(sound)).m4a(&out);
+        let args = kit.input().arg(format!("-map 0:{} -vn -sn -dn", audio.index)).join(encoder(audio, sound)).m4a(&out);
         match kit.make(args, out.clone(), WHOLE).await? {
             Made::Over => {}
             other => return Ok(other),

@@ -18,6 +18,8 @@ const HALVE_ABOVE: f64 = 32.0;
 /// Bytes of an mp4 beyond its packets: once, and for each frame of video.
 const MP4_BASE: u64 = 2000;
 const MP4_FRAME: u64 = 16;
+/// Seconds that nobody notices sound and picture to be apart.
+pub(super) const DELAY: f64 = 0.02;
 /// Quality of an encode that has all the room it needs, and of one without a limit.
 const GOOD: f64 = 18.0;
 const UNLIMITED: f64 = 20.0;

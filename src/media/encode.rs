@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::{
-    budget::{self, Picture, Rate, Sound},
+    budget::{self, DELAY, Picture, Rate, Sound},
     ffmpeg::{Args, Ended},
     probe::{Audio, Video},
     work::{Kit, Made, Share, size},
@@ -15,8 +15,6 @@ use crate::model::Result;
 
 /// Tries at a corrected rate after the first.
 const RETRIES: usize = 3;
-/// Sound that starts later than this after the file does is not copied but padded, so that it stays in step.
-const DELAY: f64 = 0.02;
 /// x264's statistics for its second pass: bytes a macroblock and frame, with room to spare.
 const STATS_BYTES: u64 = 4;
 /// Shares of the whole run.
@@ -30,10 +28,8 @@ const WHOLE: Share = Share { from: 0.0, to: 0.96 };
 pub(super) async fn remux(kit: &Kit<'_>) -> Result<Made> {
     let out = kit.work.join("remux.mp4");
     let mut args = kit.input();
-    for index in [kit.probe.video.as_ref().map(|v| v.index), kit.probe.audio.as_ref().map(|a| a.index)] {
-        if let Some(index) = index {
-            args = args.arg(format!("-map 0:{index}"));
-        }
+    for index in kit.probe.wanted() {
+        args = args.arg(format!("-map 0:{index}"));
     }
     kit.make(args.arg("-c copy -sn -dn").mp4(&out), out, WHOLE).await
 }
@@ -57,17 +53,23 @@ async fn track(kit: &Kit<'_>, audio: &Audio, sound: Sound, share: Share) -> Resu
     let copy = audio.codec == "aac"
         && audio.profile == "LC"
         && audio.channels <= 2
-        && audio.delay.abs() < DELAY
+        && audio.delay < DELAY
         && (small || kit.rules.limit.is_none());
     let args = kit.input().arg(format!("-map 0:{} -vn -sn -dn", audio.index));
-    let args = if copy { args.arg("-c:a copy") } else { args.join(encoder(sound)) };
+    let args = if copy { args.arg("-c:a copy") } else { args.join(encoder(audio, sound)) };
     kit.make(args.mp4(&out), out, share).await
 }
 
-/// AAC-LC. Silence is put before sound that starts late, and into gaps: sound and picture then share their zero.
-pub(super) fn encoder(sound: Sound) -> Args {
+/// AAC-LC. Silence is put before sound that starts late, and into gaps: sound and picture then share their zero. ffmpeg
+/// itself would keep the delay for some containers and lose it for others (transport streams).
+pub(super) fn encoder(audio: &Audio, sound: Sound) -> Args {
     let Sound { kbps, channels, rate } = sound;
-    Args::new().arg(format!("-af aresample=async=1:first_pts=0 -c:a aac -b:a {kbps:.1}k -ac {channels} -ar {rate}"))
+    let mut chain = "asetpts=PTS-STARTPTS".to_owned();
+    if audio.delay >= DELAY {
+        chain.push_str(&format!(",adelay={:.0}:all=1", audio.delay * 1000.0));
+    }
+    Args::new()
+        .arg(format!("-af {chain},aresample=async=1:first_pts=0 -c:a aac -b:a {kbps:.1}k -ac {channels} -ar {rate}"))
 }
 
 /// Encodes picture and sound.
@@ -273,7 +275,11 @@ fn filters(video: &Video, picture: &Picture) -> String {
         chain.push("setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709".to_owned());
     }
     // A picture that starts after the sound is shown from the beginning.
-    chain.push("setpts='if(eq(N,0),0,PTS)'".to_owned());
+    chain.push(if video.delay >= DELAY {
+        format!("setpts='if(eq(N,0),0,PTS-STARTPTS+{:.3}/TB)'", video.delay)
+    } else {
+        "setpts=PTS-STARTPTS".to_owned()
+    });
     chain.join(",")
 }
 
@@ -287,9 +293,9 @@ mod tests {
         let plain = Video { height: 360, ..Video::default() };
         assert_eq!(
             filters(&plain, &picture),
-            "scale=640:360:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setpts='if(eq(N,0),0,PTS)'"
+            "scale=640:360:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setpts=PTS-STARTPTS"
         );
-        let all = Video { interlaced: true, hdr: true, alpha: true, rgb: true, ..plain };
+        let all = Video { delay: 0.5, interlaced: true, hdr: true, alpha: true, rgb: true, ..plain };
         let chain = filters(&all, &Picture { fps: Some(30.0), ..picture });
         let order = ["bwdif", "fps=30", "tonemap", "scale=640", "overlay", "yuv420p", "bt709:color_prim", "setpts"];
         let places: Vec<_> =

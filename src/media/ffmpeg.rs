@@ -180,7 +180,7 @@ fn read_progress(line: &str, tick: &mut Tick) -> bool {
 pub(super) fn reason(error: &ExternalToolError) -> &'static str {
     let says = |text: &str| error.stderr.contains(text);
     if says("moov atom not found") {
-        "the file is incomplete"
+        "the file is incomplete, damaged or isn't media"
     } else if says("not in whitelist") || says("Format not on whitelist") {
         "it isn't a kind of media file that I open"
     } else if says("Picture size") || says("max_pixels") {

@@ -318,9 +318,7 @@ impl Media {
         }
         let fixed = dir.join("timed.mkv");
         let mut args = Args::new().input(path, self.runner.threads);
-        for index in
-            [probe.video.as_ref().map(|v| v.index), probe.audio.as_ref().map(|a| a.index)].into_iter().flatten()
-        {
+        for index in probe.wanted() {
             args = args.arg(format!("-map 0:{index}"));
         }
         let run = Run {

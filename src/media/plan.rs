@@ -161,7 +161,8 @@ fn plan_video(probe: &Probe, video: &Video, outline: Option<&Outline>, rules: &R
             steps.push(Step::Remux);
         }
     }
-    if let Some(audio) = probe.audio.as_ref().filter(|_| picture_plays) {
+    // A picture that starts late would lose its place: only an encode can hold its first frame from the beginning.
+    if let Some(audio) = probe.audio.as_ref().filter(|_| picture_plays && video.delay < budget::DELAY) {
         let sound = rules.sound_of_video(audio, seconds);
         let rest = video_bytes.unwrap_or_else(|| match sound_bytes {
             Some(sound) => (probe.size as f64 - sound).max(0.0),

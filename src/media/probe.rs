@@ -58,6 +58,8 @@ pub(super) struct Video {
     pub matrix_known: bool,
     /// Bits a second, if told.
     pub bit_rate: Option<f64>,
+    /// Seconds by which it starts after the file does.
+    pub delay: f64,
     /// Seconds, if told.
     pub duration: Option<f64>,
     /// Frames, if told.
@@ -111,9 +113,15 @@ impl Probe {
             duration: number(raw.format.duration.as_deref()).filter(|seconds| *seconds > 0.0),
             size: raw.format.size.as_deref().and_then(|size| size.parse().ok()).unwrap_or(0),
             others: raw.streams.len() - usize::from(video.is_some()) - usize::from(audio.is_some()),
-            video: video.map(RawStream::video),
+            video: video.map(|stream| stream.video(start)),
             audio: audio.map(|stream| stream.audio(start)),
         }
+    }
+
+    /// ffmpeg's numbers of the streams that are kept: picture, then sound.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
+        let video = self.video.as_ref().map(|video| video.index);
+        video.into_iter().chain(self.audio.as_ref().map(|audio| audio.index))
     }
 
     /// Whether a frame is larger than we decode.
@@ -223,7 +231,13 @@ impl RawStream {
         number(self.duration.as_deref()).or_else(|| clock(self.tag("DURATION")?)).filter(|seconds| *seconds > 0.0)
     }
 
-    fn video(&self) -> Video {
+    /// Seconds; longer than a minute is a broken time stamp rather than a pause.
+    fn delay(&self, file_start: f64) -> f64 {
+        let delay = number(self.start_time.as_deref()).unwrap_or(file_start) - file_start;
+        if (0.0..60.0).contains(&delay) { delay } else { 0.0 }
+    }
+
+    fn video(&self, file_start: f64) -> Video {
         let sar = self.sample_aspect_ratio.as_deref().and_then(ratio).unwrap_or(1.0);
         let degrees = self.side_data_list.iter().find_map(|data| data.rotation).unwrap_or(0.0);
         let planar = ["yuva", "gbrap", "ya8", "ya16", "rgba", "bgra", "argb", "abgr", "pal8"];
@@ -254,6 +268,7 @@ impl RawStream {
                 .any(|prefix| self.pix_fmt.starts_with(prefix)),
             matrix_known: !matches!(self.color_space.as_str(), "" | "unknown"),
             bit_rate: self.bit_rate(),
+            delay: self.delay(file_start),
             duration: self.duration(),
             frames: self.nb_frames.as_deref().and_then(|frames| frames.parse().ok()),
         }
@@ -267,7 +282,7 @@ impl RawStream {
             channels: self.channels,
             sample_rate: self.sample_rate.as_deref().and_then(|rate| rate.parse().ok()).unwrap_or(0),
             bit_rate: self.bit_rate(),
-            delay: number(self.start_time.as_deref()).unwrap_or(file_start) - file_start,
+            delay: self.delay(file_start),
         }
     }
 }

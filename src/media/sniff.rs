@@ -55,7 +55,7 @@ fn iso(outline: &bmff::Outline) -> Sniffed {
     if [b"heic", b"heix", b"hevc", b"hevx"].into_iter().any(has) || major == Some(b"mif1") {
         return is("image/heic", "heic", Image);
     }
-    if outline.audio && !outline.video || matches!(major, Some(b"M4A " | b"M4B ")) && !outline.video {
+    if !outline.video && (outline.audio || matches!(major, Some(b"M4A " | b"M4B "))) {
         return is("audio/mp4", "m4a", Audio);
     }
     match major {

@@ -154,6 +154,8 @@ impl Fit<'_> {
             }
         };
         let foreign = !matches!(sniffed.extension, "jpg" | "png" | "gif" | "webp");
+        // ffmpeg's words about these are about the demuxer it would have used.
+        let failure = if foreign { failure } else { "the picture is damaged" };
         if foreign && self.target.max_bytes.is_none_or(|limit| bytes <= limit) {
             // Newer clients show it; the others can save it.
             tracing::warn!(mime = sniffed.mime, "a picture that cannot be converted is kept as it is");

@@ -102,7 +102,13 @@ impl Kit<'_> {
 
     /// The input arguments.
     pub(super) fn input(&self) -> Args {
-        Args::new().arg(&self.source.options).input(&self.source.path, self.runner.threads)
+        // ffmpeg's own decoders skip the transparency of VP8 and VP9.
+        let decoder = match &self.probe.video {
+            Some(video) if video.alpha_side && video.codec == "vp8" => "-c:v libvpx",
+            Some(video) if video.alpha_side => "-c:v libvpx-vp9",
+            _ => "",
+        };
+        Args::new().arg(&self.source.options).arg(decoder).input(&self.source.path, self.runner.threads)
     }
 
     /// Bytes ffmpeg may write before it is stopped: enough above the limit to learn by how much a try missed.

@@ -30,8 +30,12 @@ async fn picture(room: &Room, path: &Path, limit: u64) -> (MediaFile, DynamicIma
 #[tokio::test]
 async fn pictures_that_fit_are_kept() {
     let room = Room::new();
-    for (name, format) in [("a.jpg", ImageFormat::Jpeg), ("a.png", ImageFormat::Png), ("a.gif", ImageFormat::Gif), ("a.webp", ImageFormat::WebP)]
-    {
+    for (name, format) in [
+        ("a.jpg", ImageFormat::Jpeg),
+        ("a.png", ImageFormat::Png),
+        ("a.gif", ImageFormat::Gif),
+        ("a.webp", ImageFormat::WebP),
+    ] {
         let path = saved(name, || photo(64, 48).into(), format);
         let (made, _) = picture(&room, &path, MIB).await;
         assert_eq!((made.path, made.filename.as_str()), (path, name));
@@ -112,7 +116,8 @@ async fn pictures_that_clients_do_not_show_are_converted() {
     let bmp = clip("photo.bmp", "-f lavfi -i testsrc2=s=320x240 -frames:v 1");
     let (made, decoded) = picture(&room, &bmp, MIB).await;
     assert_eq!((made.mimetype.as_str(), decoded.width()), ("image/jpeg", 320));
-    let avif = clip("photo.avif", "-f lavfi -i testsrc2=s=320x240 -frames:v 1 -c:v libaom-av1 -cpu-used 8 -still-picture 1");
+    let avif =
+        clip("photo.avif", "-f lavfi -i testsrc2=s=320x240 -frames:v 1 -c:v libaom-av1 -cpu-used 8 -still-picture 1");
     let made = room.fit(&avif, MIB).await.unwrap();
     assert!(["image/jpeg", "image/avif"].contains(&made.mimetype.as_str()), "{made:?}");
 }

@@ -14,10 +14,10 @@ fn plain() -> PathBuf {
 /// A picture that is hard to encode.
 fn noisy() -> PathBuf {
     clip(
-        "noisy.mp4",
+        "noise.mp4",
         &format!(
-            "-f lavfi -i testsrc2=s=640x360:r=30:d=8,noise=alls=40:allf=t -f lavfi -i sine=f=440:d=8:r=48000 {H264} \
-             -preset ultrafast -c:a aac -b:a 192k"
+            "-f lavfi -i testsrc2=s=480x270:r=30:d=6,noise=alls=30:allf=t -f lavfi -i sine=f=440:d=6:r=48000 {H264} \
+             -c:a aac -b:a 192k"
         ),
     )
 }
@@ -39,7 +39,7 @@ async fn no_limit_is_ever_passed_and_little_of_it_is_wasted() {
     for limit in [2 * MIB, 600_000, 160_000] {
         let (made, streams) = room.video(&noisy(), limit).await;
         assert!(made.size as f64 > limit as f64 * 0.85, "{} of {limit}", made.size);
-        assert!((streams.duration() - 8.0).abs() < 0.2);
+        assert!((streams.duration() - 6.0).abs() < 0.2);
     }
     let heard = room.heard.lock().unwrap();
     assert!(heard.iter().all(|fraction| (0.0..=1.0).contains(fraction)));
@@ -70,14 +70,21 @@ async fn an_encode_that_comes_out_too_large_is_repeated_lower() {
 async fn other_containers_are_remuxed_without_loss() {
     let room = Room::new();
     let original = Streams::of(&plain());
-    for (name, args) in
-        [("remux.mkv", "-c copy"), ("remux.ts", "-c copy"), ("remux.flv", "-c copy"), ("remux.mov", "-c copy"), ("back.mp4", "-c copy")]
-    {
+    for (name, args) in [
+        ("remux.mkv", "-c copy"),
+        ("remux.ts", "-c copy"),
+        ("remux.flv", "-c copy"),
+        ("remux.mov", "-c copy"),
+        ("back.mp4", "-c copy"),
+    ] {
         let path = clip(name, &format!("-i {} {args}", plain().display()));
         let (made, streams) = room.video(&path, 10 * MIB).await;
         assert_ne!(made.path, path, "{name}");
         assert_eq!(streams.packets(), original.packets(), "{name}");
-        assert_eq!(streams.video()["bit_rate"].as_str().map(str::len), original.video()["bit_rate"].as_str().map(str::len));
+        assert_eq!(
+            streams.video()["bit_rate"].as_str().map(str::len),
+            original.video()["bit_rate"].as_str().map(str::len)
+        );
     }
 }
 
@@ -149,8 +156,8 @@ async fn silence_several_tracks_and_surround_are_handled() {
     assert!(streams.all("audio").is_empty());
 
     // Two languages, the second is the default; subtitles.
-    let subtitles = clip("s.srt", "-f lavfi -i anullsrc=d=0.1 -f srt");
-    std::fs::write(&subtitles, "1\n00:00:00,000 --> 00:00:02,000\nhello\n").unwrap();
+    let subtitles =
+        clips::made("s.srt", |path| std::fs::write(path, "1\n00:00:00,000 --> 00:00:02,000\nhello\n").unwrap());
     let many = clip(
         "many.mkv",
         &format!(
@@ -177,10 +184,8 @@ async fn silence_several_tracks_and_surround_are_handled() {
 #[tokio::test]
 async fn sound_longer_than_the_picture_stays_whole_and_nothing_starts_before_zero() {
     let room = Room::new();
-    let path = clip(
-        "longer.mp4",
-        &format!("-f lavfi -i testsrc2=s=640x360:r=30:d=2 -f lavfi -i sine=d=12 {H264} -c:a aac"),
-    );
+    let path =
+        clip("longer.mp4", &format!("-f lavfi -i testsrc2=s=640x360:r=30:d=2 -f lavfi -i sine=d=12 {H264} -c:a aac"));
     for limit in [10 * MIB, 300_000] {
         let (_, streams) = room.video(&path, limit).await;
         assert!((streams.duration() - 12.0).abs() < 0.3, "{}", streams.duration());
@@ -195,15 +200,32 @@ async fn sound_longer_than_the_picture_stays_whole_and_nothing_starts_before_zer
     assert!((0.0..0.1).contains(&streams.start("video")) && (0.0..0.1).contains(&streams.start("audio")));
     assert!((streams.duration() - 4.0).abs() < 0.3, "{}", streams.duration());
     // The beep is heard where it was: a second of silence first.
-    let silence = std::process::Command::new("ffmpeg")
+    let end = detected(&made.path, "-af", "silencedetect=n=-40dB:d=0.5", "silence_end: ");
+    assert!((end - 1.0).abs() < 0.15, "{end}");
+
+    // The other way round: a black second, then white, to a sound that starts at once. White comes after two seconds.
+    let late = clip(
+        "late-picture.ts",
+        "-itsoffset 1 -f lavfi -i color=white:s=320x180:r=30:d=3,drawbox=t=fill:color=black:enable='lt(t,1)' -f lavfi -i sine=d=4 \
+         -map 0 -map 1 -c:v mpeg2video -q:v 4 -c:a mp2",
+    );
+    let (made, streams) = room.video(&late, 10 * MIB).await;
+    assert!((0.0..0.1).contains(&streams.start("video")), "{}", streams.start("video"));
+    let end = detected(&made.path, "-vf", "blackdetect=d=0.1", "black_end:");
+    assert!((end - 2.0).abs() < 0.15, "{end}");
+}
+
+/// What one of ffmpeg's detectors says after `label`.
+fn detected(path: &Path, option: &str, filter: &str, label: &str) -> f64 {
+    let out = std::process::Command::new("ffmpeg")
         .args(["-hide_banner", "-nostdin", "-i"])
-        .arg(&made.path)
-        .args(["-vn", "-af", "silencedetect=n=-40dB:d=0.5", "-f", "null", "-"])
+        .arg(path)
+        .args([option, filter, "-f", "null", "-"])
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&silence.stderr).into_owned();
-    let end: f64 = text.split("silence_end: ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap();
-    assert!((end - 1.0).abs() < 0.15, "{text}");
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    let value = text.split(label).nth(1).and_then(|rest| rest.split([' ', '\n']).next());
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{text}"))
 }
 
 #[tokio::test]
@@ -217,7 +239,7 @@ async fn interlaced_and_hdr_pictures_are_made_progressive_and_sdr() {
     assert_eq!(streams.video()["field_order"], "progressive");
     let hdr = clip(
         "hdr.mp4",
-        "-f lavfi -i testsrc2=s=320x180:r=25:d=1 -vf zscale=t=smpte2084:p=bt2020:m=bt2020nc:npl=200,format=yuv420p10le -c:v libx265 \
+        "-f lavfi -i testsrc2=s=320x180:r=25:d=1 -vf format=yuv420p,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,zscale=t=smpte2084:p=bt2020:m=bt2020nc:npl=200,format=yuv420p10le -c:v libx265 \
          -preset ultrafast -x265-params log-level=error -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc",
     );
     let (_, streams) = room.video(&hdr, 10 * MIB).await;
@@ -232,7 +254,8 @@ async fn transparency_is_laid_on_grey() {
         "-f lavfi -i color=white:s=320x240:r=25:d=1,format=yuva420p,geq=lum='p(X,Y)':cb=128:cr=128:a='if(gt(X,160),255,0)' \
          -c:v libvpx-vp9 -deadline realtime -cpu-used 8",
     );
-    let (made, _) = Room::new().video(&path, 10 * MIB).await;
+    let room = Room::new();
+    let (made, _) = room.video(&path, 10 * MIB).await;
     let pixels = std::process::Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
         .arg(&made.path)
@@ -275,15 +298,20 @@ async fn recordings_without_a_length_are_encoded_all_the_same() {
 #[tokio::test]
 async fn what_cannot_fit_is_said_before_anything_is_encoded() {
     let room = Room::new();
-    let path = clip("hour.mp4", "-f lavfi -i color=gray:s=64x36:r=1:d=3600 -f lavfi -i anullsrc=d=3600 -c:v libx264 -preset ultrafast -c:a aac -b:a 16k");
-    let error = room.fit(&path, 100_000).await.unwrap_err();
+    let path = clip(
+        "long.mp4",
+        "-f lavfi -i color=gray:s=64x36:r=1:d=600 -f lavfi -i anullsrc=d=600 -c:v libx264 -preset ultrafast -c:a aac -b:a 16k",
+    );
+    let error = room.fit(&path, 20_000).await.unwrap_err();
     assert_eq!(error.code(), "cannot_fit");
-    assert!(error.user_text().contains("it is 1 hour long; at 98 kB"), "{}", error.user_text());
+    assert!(error.user_text().contains("it is 10 minutes long; at 20 kB"), "{}", error.user_text());
     assert!(room.heard.lock().unwrap().is_empty());
 
     let file = room.describe(&noisy()).await;
     let cancel = CancellationToken::new();
-    for (limit, want) in [(Some(100 * MIB), "remux"), (Some(MIB), "encode to "), (Some(20_000), "can't be made small enough")] {
+    for (limit, want) in
+        [(Some(100 * MIB), "remux"), (Some(300_000), "encode to "), (Some(20_000), "can't be made small enough")]
+    {
         let target = FitTarget { max_bytes: limit, audio_only: false };
         let words = room.media.feasibility(&file, target, &cancel).await.unwrap();
         assert!(words.contains(want), "{limit:?}: {words}");
@@ -295,7 +323,10 @@ async fn picture_and_sound_of_two_files_are_joined() {
     let room = Room::new();
     let sound = clip("opus.webm", "-f lavfi -i sine=d=4 -c:a libopus");
     let m4a = clip("m4a.m4a", "-f lavfi -i sine=d=4 -c:a aac");
-    let picture = clip("picture.mp4", &format!("-f lavfi -i testsrc2=s=320x180:r=30:d=4 {H264} -movflags +frag_keyframe+empty_moov"));
+    let picture = clip(
+        "picture.mp4",
+        &format!("-f lavfi -i testsrc2=s=320x180:r=30:d=4 {H264} -movflags +frag_keyframe+empty_moov"),
+    );
     let out = room.dir.path().join("joined.mp4");
     for sound in [sound, m4a] {
         room.media.mux(&picture, &sound, &out, &CancellationToken::new()).await.unwrap();
