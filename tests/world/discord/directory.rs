@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::{
     check,
     messages::id_of,
-    model::{ChannelKind, ChannelState, Id, Message, State, snowflake},
+    model::{ChannelKind, ChannelState, Id, Message, snowflake},
     permissions,
     refusal::{Refusal, Result},
+    state::State,
 };
 
 impl State {

@@ -17,8 +17,9 @@ use tokio::{net::TcpListener, sync::mpsc::unbounded_channel};
 
 use super::{
     Shared,
-    model::{Frame, Message, Session, State},
+    model::{Frame, Message, Session},
     permissions,
+    state::State,
 };
 
 /// Messages in guilds.

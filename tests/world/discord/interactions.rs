@@ -8,8 +8,9 @@ use super::{
     body::Submission,
     check::{self, EPHEMERAL, LOADING, Route},
     messages::ids,
-    model::{ACKNOWLEDGE_WITHIN, Id, Interaction, InteractionKind, Message, State, TOKEN_LIVES},
+    model::{ACKNOWLEDGE_WITHIN, Id, Interaction, InteractionKind, Message, TOKEN_LIVES},
     refusal::{Refusal, Result},
+    state::State,
 };
 
 /// Messages that a user-installed app may add where the bot is no member.

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::{
     body::{Submission, Upload},
     check::{self, COMPONENTS_V2, LOADING, Route, SUPPRESS_EMBEDS},
-    model::{Attachment, ChannelKind, Id, Message, State, snowflake},
+    model::{Attachment, ChannelKind, Id, Message, snowflake},
     permissions as may,
     refusal::{Refusal, Result},
+    state::State,
 };
 
 impl State {

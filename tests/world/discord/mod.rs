@@ -22,6 +22,7 @@ pub mod permissions;
 mod refusal;
 mod render;
 mod rest;
+mod state;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -40,9 +41,9 @@ pub use self::{
     gateway::{DIRECT_MESSAGES, GUILD_MESSAGES, MESSAGE_CONTENT},
     model::{
         Attachment, ChannelKind, GatewayLog, Id, Interaction, InteractionKind, MIB, Message, Request, Revision, Rules,
-        State,
     },
     people::{Channel, Conversation, Guild, User},
+    state::State,
 };
 use self::{
     limits::Buckets,

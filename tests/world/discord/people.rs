@@ -8,10 +8,10 @@ use super::{
     Discord,
     body::Submission,
     model::{
-        ACKNOWLEDGE_WITHIN, ChannelKind, ChannelState, Id, Interaction, InteractionKind, Message, Revision, State,
-        snowflake,
+        ACKNOWLEDGE_WITHIN, ChannelKind, ChannelState, Id, Interaction, InteractionKind, Message, Revision, snowflake,
     },
     permissions,
+    state::State,
 };
 
 /// A server.

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    model::{Attachment, ChannelKind, ChannelState, Id, Interaction, Message, State},
+    model::{Attachment, ChannelKind, ChannelState, Id, Interaction, Message},
     permissions,
+    state::State,
 };
 
 /// When everybody joined everything.

@@ -17,8 +17,9 @@ use super::{
     Shared,
     body::{self, Submission, Unread},
     faults::{self, FaultAnswer},
-    model::{Id, Request, State},
+    model::{Id, Request},
     refusal::{Refusal, Result},
+    state::State,
 };
 
 type Response = hyper::Response<Body>;
