@@ -103,7 +103,7 @@ impl Registry {
         Self {
             platforms: vec![
                 Box::new(twitter::Twitter::default()),
-                Box::new(reddit::Reddit::new()),
+                Box::new(reddit::Reddit::default()),
                 Box::new(instagram::Instagram),
                 Box::new(youtube::Youtube::new(settings.platforms.get(youtube::ID.0))),
                 Box::new(direct::Direct),

@@ -1,6 +1,10 @@
 //! What several platform files share: reading links, JSON and text. Knows no platform.
 
+pub mod dash;
 pub mod http;
 pub mod json;
 pub mod link;
 pub mod text;
+
+#[cfg(test)]
+pub mod testing;

@@ -4,13 +4,21 @@
 //! `https://www.reddit.com/comments/ID`: subreddit and title in a link are decoration. Links that only a request can
 //! resolve (`/r/S/s/TOKEN`, `/video/ID`, `v.redd.it/ID`) are short links.
 
+mod api;
+mod parse;
+mod refine;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
 use url::Url;
 
 use super::{
-    CliTool, Platform,
+    CliTool, ExtractContext, Extractor, Platform,
     common::link::{Link, canonical, is_word},
 };
-use crate::model::{PlatformId, Resource, ResourceKind, Tool};
+use crate::model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("reddit");
@@ -25,6 +33,22 @@ const HOSTS: &[&str] = &[
     "i.reddit.com",
     "sh.reddit.com",
     "amp.reddit.com",
+];
+
+/// yt-dlp's extractors: Reddit's own, and those of sites that posts often link to.
+const YT_DLP: &[&str] = &[
+    "reddit",
+    "youtube",
+    "twitter",
+    "streamable",
+    "imgur.*",
+    "redgifs",
+    "vimeo",
+    "dailymotion",
+    "twitch:clips",
+    "tiktok",
+    "instagram",
+    "bluesky",
 ];
 
 /// Links and what they are, for tests and for people who read this file.
@@ -100,12 +124,19 @@ pub const LINKS: &[(&str, &str)] = &[
 ];
 
 /// The platform.
-pub struct Reddit {}
+#[derive(Default)]
+pub struct Reddit {
+    api: api::Api,
+}
 
-impl Reddit {
-    /// Without an access token yet.
-    pub fn new() -> Self {
-        Self {}
+#[async_trait]
+impl Extractor for Reddit {
+    async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
+        match resource.kind {
+            ResourceKind::Post => self.api.post(resource, cx).await,
+            _ => Err(Error::new(Kind::UnsupportedUrl, "not a link to a post")
+                .with_detail("this is a whole community or somebody's page")),
+        }
     }
 }
 
@@ -138,7 +169,7 @@ impl Platform for Reddit {
         let yt_dlp = CliTool {
             tool: Tool::YtDlp,
             url: resource.canonical.clone(),
-            extractors: vec!["reddit"],
+            extractors: YT_DLP.to_vec(),
             args: Vec::new(),
             why: "joins the picture and sound of videos",
         };
@@ -150,6 +181,14 @@ impl Platform for Reddit {
             why: "loads pictures and galleries in order",
         };
         vec![yt_dlp, gallery_dl]
+    }
+
+    fn extractor(&self) -> Option<&dyn Extractor> {
+        Some(self)
+    }
+
+    fn refine(&self, resource: &Resource, tool: Tool, raw: &[serde_json::Value], metadata: &mut MediaMetadata) {
+        refine::refine(resource, tool, raw, metadata);
     }
 }
 

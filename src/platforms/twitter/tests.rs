@@ -7,6 +7,7 @@ use super::{
     *,
 };
 use crate::model::{Extension, FileType, Item, Streams};
+use crate::platforms::common::testing::mutations;
 
 const POST: &str = "1460323737035677698";
 
@@ -241,30 +242,6 @@ fn answers_with_any_part_missing_or_odd_never_panic() {
     for changed in mutations(&fixture!("syndication")) {
         let _ = parse::syndication(&changed);
     }
-}
-
-/// The document with each of its values in turn replaced by null, by text and by a list.
-fn mutations(document: &Value) -> Vec<Value> {
-    fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
-        all.push(at.to_owned());
-        match value {
-            Value::Object(map) => map.iter().for_each(|(key, inner)| pointers(inner, &format!("{at}/{key}"), all)),
-            Value::Array(list) => {
-                list.iter().enumerate().for_each(|(i, inner)| pointers(inner, &format!("{at}/{i}"), all));
-            }
-            _ => {}
-        }
-    }
-    let mut all = Vec::new();
-    pointers(document, "", &mut all);
-    let replaced = |pointer: &String| {
-        [Value::Null, json!("x"), json!([])].map(|value| {
-            let mut changed = document.clone();
-            *changed.pointer_mut(pointer).unwrap() = value;
-            changed
-        })
-    };
-    all.iter().flat_map(replaced).collect()
 }
 
 #[test]
