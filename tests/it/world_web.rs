@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::world::{
     media::{self, Dash},
-    platforms::{Access, Fate, Gone, InstagramPost, Playability, RedditPost, Tweet, YouTubeVideo},
+    platforms::{Access, Fate, Gone, InstagramPost, Playability, RedditPost, Tweet, TweetMedia, YouTubeVideo},
     tls::Authority,
     web::{Fault, FaultKind, Web},
 };
@@ -529,4 +529,141 @@ fn media_are_what_was_asked_for() {
     assert!(std::fs::metadata(folder.join(huge.best())).unwrap().len() > 32 * 1024 * 1024);
     assert_eq!(streams(&folder.join(huge.best())), "h264 40");
     assert_eq!(streams(&folder.join(media::DASH_SOUND)), "aac 40");
+}
+
+#[tokio::test]
+async fn sites_that_only_the_tools_know_are_there_too() {
+    let bench = Bench::start().await;
+    let images = [media::jpg(1), media::jpg(2)];
+    let video = media::small_video(21);
+    let streamable = bench.web.elsewhere().streamable("A goal", &video);
+    let album = bench.web.elsewhere().imgur_album("A walk", &images);
+
+    let by_yt_dlp = bench.yt_dlp(&["--ies", "default,-generic", "-o", "09.mp4", &streamable]).await;
+    let by_gallery_dl = bench.gallery_dl(&[&album]).await;
+
+    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
+    let expected = [images[0].sha256(), images[1].sha256(), video.sha256()];
+    assert_eq!(got, expected, "{}{}", said(&by_yt_dlp), said(&by_gallery_dl));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn a_youtube_video_arrives_by_yt_dlp_as_it_is_out_of_the_box() {
+    let bench = Bench::start().await;
+    let link = bench.web.youtube().video(YouTubeVideo::of(Dash::seed(3)));
+
+    let output = bench.yt_dlp(&["--ies", "youtube", &link]).await;
+
+    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn every_shape_of_tweet_says_what_x_says() {
+    let bench = Bench::start().await;
+    let x = bench.web.x();
+    let video = || Tweet::video(&media::small_video(1)).by("bob", "Bob").text("the original");
+    let posts = [
+        (x.post(Tweet::gif(&media::silent_video(4))), "0 Look at this https"),
+        (x.post(Tweet::text_only("see").quoting(video())), "0 see"),
+        (x.post(Tweet::retweet(video())), "0 the original"),
+        (x.post(video().sensitive().limited()), "18 the original"),
+        (
+            x.post(Tweet::of(vec![TweetMedia::photo(&media::jpg(1)), TweetMedia::video(&media::small_video(1))])),
+            "0 Look",
+        ),
+    ];
+    let refused = [
+        (x.post(Tweet::gone(Gone::Missing)), "No video could be found"),
+        (x.post(Tweet::gone(Gone::Deleted)), "was deleted by the Post author"),
+        (x.post(Tweet::gone(Gone::Suspended)), "suspended account"),
+        (x.post(Tweet::gone(Gone::AgeRestricted)), "Age-restricted"),
+        (x.post(Tweet::gone(Gone::Nsfw)), "NSFW tweet requires"),
+    ];
+    let mut args = vec!["-i", "--ies", "twitter", "--print", "%(age_limit)s %(description)s %(formats.-1.format_id)s"];
+    args.extend(posts.iter().chain(&refused).map(|(link, _)| link.as_str()));
+
+    let output = bench.yt_dlp(&args).await;
+
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), posts.len(), "{}", said(&output));
+    for (line, (link, expected)) in lines.iter().zip(&posts) {
+        assert!(line.starts_with(expected) && line.contains(" http"), "{link}: {line}");
+    }
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    for (link, expected) in &refused {
+        assert!(errors.contains(expected), "{link} → {expected}: {errors}");
+    }
+}
+
+#[tokio::test]
+async fn a_tweet_arrives_by_syndication_when_graphql_is_rate_limited() {
+    let bench = Bench::start().await;
+    let placed = media::small_video(1);
+    let link = bench.web.x().post(Tweet::video(&placed));
+    bench.web.faults().add(Fault::on("x.com", "graphql", FaultKind::RateLimit(None)));
+
+    let output = bench.yt_dlp(&["--ies", "twitter", &link]).await;
+
+    assert_eq!(media::sha256(&bench.files()[0]), placed.sha256(), "{}", said(&output));
+    bench.web.wait_for_answer("cdn.syndication.twimg.com", "/tweet-result").await;
+}
+
+#[tokio::test]
+async fn a_tweet_with_a_playlist_arrives_in_segments() {
+    let bench = Bench::start().await;
+    let media = TweetMedia::video(&media::small_video(1)).with_hls(media::small_hls(20));
+    let link = bench.web.x().post(Tweet::of(vec![media]));
+
+    let output = bench.yt_dlp(&["--ies", "twitter", "-f", "hls", &link]).await;
+
+    assert_eq!(streams(&bench.files()[0]), "h264 6, aac 6", "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+}
+
+#[tokio::test]
+async fn guest_tokens_and_query_ids_of_x_expire() {
+    let bench = Bench::start().await;
+    let x = bench.web.x();
+    let link = x.post(Tweet::video(&media::small_video(1)));
+    let id = link.rsplit('/').next().unwrap();
+    let client = bench.client();
+    let bearer = "AAAAworld";
+    let activate = || client.post("https://api.x.com/1.1/guest/activate.json").bearer_auth(bearer).send();
+    let token: serde_json::Value = activate().await.unwrap().json().await.unwrap();
+    let ask = |host: &str| {
+        let url = format!(
+            "https://{host}/abc/TweetResultByRestId?variables=%7B%22tweetId%22%3A%22{id}%22%7D&features=%7B%7D"
+        );
+        client.get(url).bearer_auth(bearer).header("x-guest-token", token["guest_token"].as_str().unwrap()).send()
+    };
+
+    for host in ["x.com/i/api/graphql", "api.x.com/graphql"] {
+        let answer: serde_json::Value = ask(host).await.unwrap().json().await.unwrap();
+        assert_eq!(answer["data"]["tweetResult"]["result"]["rest_id"], id);
+    }
+    x.only_query_id("xyz");
+    assert_eq!(ask("x.com/i/api/graphql").await.unwrap().status(), 404);
+    x.only_query_id("abc");
+    x.expire_guest_tokens();
+    assert_eq!(ask("x.com/i/api/graphql").await.unwrap().status(), 403);
+    let unsigned = client.post("https://api.x.com/1.1/guest/activate.json").send().await.unwrap();
+    assert_eq!(unsigned.status(), 401);
+}
+
+#[tokio::test]
+async fn reddit_videos_and_crossposts_arrive_by_gallery_dl_too() {
+    let bench = Bench::start().await;
+    let reddit = bench.web.reddit();
+    let video = reddit.post(RedditPost::video(Dash::seed(2)));
+    let crosspost = reddit.post(RedditPost::crosspost(RedditPost::video(Dash::seed(2)).titled("the original")));
+    let ytdl = r#"downloader.ytdl.raw-options={"compat_opts":["no-certifi"]}"#;
+
+    let output = bench.gallery_dl(&["-f", "{id}.{extension}", "-o", ytdl, &video, &crosspost]).await;
+
+    let got: Vec<String> = bench.files().iter().map(|file| streams(file)).collect();
+    assert_eq!(got, ["h264 3, aac 3", "h264 3, aac 3"], "{}", said(&output));
+    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
 }

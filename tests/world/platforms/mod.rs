@@ -3,6 +3,7 @@
 //! Each model knows its own hosts and says `None` to every other request. The shapes are those the installed yt-dlp and
 //! gallery-dl ask for and read; the values are made up here.
 
+mod elsewhere;
 mod instagram;
 mod reddit;
 mod x;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeZone, Utc};
 
+pub use elsewhere::Elsewhere;
 pub use instagram::{Access, Instagram, InstagramItem, InstagramPost};
 pub use reddit::{Fate, GalleryItem, Reddit, RedditContent, RedditPost};
 pub use x::{Gone, Tweet, TweetMedia, X};
@@ -30,17 +32,16 @@ fn next() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A number as a name of `length` letters and digits of the given alphabet, different for different numbers.
+/// A number as a name of `length` letters of the given alphabet, different for different numbers (almost surely).
 fn name_of(number: u64, length: usize, alphabet: &[u8]) -> String {
-    // Multiplied by an odd constant, so that neighbours do not look alike.
-    let mut rest = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let base = alphabet.len() as u64;
-    let mut name = Vec::new();
-    for _ in 0..length {
-        name.push(alphabet[(rest % base) as usize]);
-        rest = rest / base + number.wrapping_mul(0x2545_F491);
-    }
-    String::from_utf8(name).expect("an ASCII alphabet")
+    let letters = (0..length as u64).map(|place| {
+        // SplitMix64: neighbours do not look alike.
+        let mut mixed = number.wrapping_mul(64).wrapping_add(place).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        alphabet[((mixed ^ (mixed >> 31)) % alphabet.len() as u64) as usize]
+    });
+    String::from_utf8(letters.collect()).expect("an ASCII alphabet")
 }
 
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";

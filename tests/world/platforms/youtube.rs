@@ -328,8 +328,9 @@ impl YouTube {
     fn site(&self, request: &Request) -> Option<Reply> {
         match request.segments()[..] {
             ["youtubei", "v1", "player"] => Some(self.player(request)),
-            ["watch"] => Some(watch_page(&request.param("v")?)),
-            ["shorts" | "live" | "embed" | "v", id] => Some(watch_page(id)),
+            ["youtubei", "v1", "next"] => Some(Reply::new(200, "application/json; charset=UTF-8", INITIAL_DATA)),
+            ["watch"] => Some(self.watch_page(&request.param("v")?)),
+            ["shorts" | "live" | "embed" | "v", id] => Some(self.watch_page(id)),
             _ => None,
         }
     }
@@ -348,9 +349,35 @@ impl YouTube {
         else {
             return refused(400, "Request contains an invalid argument.");
         };
-        let state = lock(&self.state);
+        Reply::json(&self.told(id))
+    }
+
+    /// The page for people: an application that says little without JavaScript, and no streams.
+    fn watch_page(&self, id: &str) -> Reply {
+        let settings = json!({
+            "INNERTUBE_API_KEY": "AIzaSyWorldWorldWorldWorldWorldWorldWor",
+            "INNERTUBE_CLIENT_NAME": "WEB",
+            "INNERTUBE_CLIENT_VERSION": "2.20260105.01.00",
+            "INNERTUBE_CONTEXT":
+                {"client": {"clientName": "WEB", "clientVersion": "2.20260105.01.00", "hl": "en", "gl": "US"}},
+            "VISITOR_DATA": "CgtXb3JsZFZpc2l0",
+        });
+        let mut player = self.told(id);
+        if let Some(parts) = player.as_object_mut() {
+            parts.remove("streamingData");
+        }
+        Reply::html(&format!(
+            "<!DOCTYPE html><html><head><link rel=\"canonical\" href=\"https://www.youtube.com/watch?v={id}\"><script>\
+             ytcfg.set({settings});</script></head><body><script>var ytInitialPlayerResponse = {player};</script>\
+             <script>var ytInitialData = {INITIAL_DATA};</script></body></html>"
+        ))
+        .with_header("set-cookie", "VISITOR_INFO1_LIVE=world; Domain=.youtube.com; Path=/; Secure")
+    }
+
+    /// What is told about an id, placed or not.
+    fn told(&self, id: &str) -> Value {
         let unknown = || YouTubeVideo { id: id.to_owned(), ..YouTubeVideo::gone(Playability::Unavailable) }.player();
-        Reply::json(&state.videos.get(id).map_or_else(unknown, YouTubeVideo::player))
+        lock(&self.state).videos.get(id).map_or_else(unknown, YouTubeVideo::player)
     }
 
     fn stream(&self, request: &Request) -> Option<Reply> {
@@ -385,18 +412,5 @@ impl YouTube {
     }
 }
 
-/// The page for people: an application that says little without JavaScript.
-fn watch_page(id: &str) -> Reply {
-    let settings = json!({
-        "INNERTUBE_API_KEY": "AIzaSyWorldWorldWorldWorldWorldWorldWor",
-        "INNERTUBE_CLIENT_NAME": "WEB",
-        "INNERTUBE_CLIENT_VERSION": "2.20260105.01.00",
-        "INNERTUBE_CONTEXT": {"client": {"clientName": "WEB", "clientVersion": "2.20260105.01.00", "hl": "en", "gl": "US"}},
-        "VISITOR_DATA": "CgtXb3JsZFZpc2l0",
-    });
-    Reply::html(&format!(
-        "<!DOCTYPE html><html><head><link rel=\"canonical\" href=\"https://www.youtube.com/watch?v={id}\"><script>\
-         ytcfg.set({settings});</script></head><body><script>var ytInitialData = {{\"contents\":{{}}}};</script></body></html>"
-    ))
-    .with_header("set-cookie", "VISITOR_INFO1_LIVE=world; Domain=.youtube.com; Path=/; Secure")
-}
+/// What stands around the player: nothing of interest.
+const INITIAL_DATA: &str = "{\"contents\":{\"twoColumnWatchNextResults\":{\"results\":{}}}}";

@@ -30,7 +30,7 @@ pub(super) use plain::broadcast_part;
 
 use super::{
     media::Media,
-    platforms::{Instagram, Reddit, X, YouTube},
+    platforms::{Elsewhere, Instagram, Reddit, X, YouTube},
     tls::Authority,
 };
 
@@ -55,6 +55,7 @@ pub(super) struct World {
     reddit: Reddit,
     youtube: YouTube,
     instagram: Instagram,
+    elsewhere: Elsewhere,
 }
 
 impl World {
@@ -65,6 +66,7 @@ impl World {
             .or_else(|| self.reddit.answer(request))
             .or_else(|| self.youtube.answer(request))
             .or_else(|| self.instagram.answer(request))
+            .or_else(|| self.elsewhere.answer(request))
     }
 }
 
@@ -80,6 +82,7 @@ impl Web {
             reddit: Reddit::default(),
             youtube: YouTube::default(),
             instagram: Instagram::default(),
+            elsewhere: Elsewhere::default(),
         });
         let (server, address) = server::Server::start(authority, world.clone()).await;
         Self { world, _server: Arc::new(server), address }
@@ -115,6 +118,11 @@ impl Web {
     /// Instagram.
     pub fn instagram(&self) -> &Instagram {
         &self.world.instagram
+    }
+
+    /// Sites that only the tools know.
+    pub fn elsewhere(&self) -> &Elsewhere {
+        &self.world.elsewhere
     }
 
     /// Places a file; answers HEAD, ranges and conditional requests as a file server does. Returns its https link.
