@@ -115,6 +115,8 @@ static YT_DLP: LazyLock<Vec<Row>> = LazyLock::new(|| {
             Class::NotYet,
             r"live event will begin|premieres in|still be uploading|not (yet )?started|is processing|not downloadable yet|will be available",
         ),
+        // One segment of many: the post is there, its host is not quite.
+        (Class::Passing, r"got error: HTTP Error (404|410)|fragment \d+ not found"),
         (
             Class::Gone,
             r"HTTP Error (404|410)|video unavailable|suspended account|has been (removed|deleted|suspended)|was deleted|no longer (exists|available)|tweet is unavailable|does not exist|page isn't available|not found$|video is not available|\bdoesn.t exist",
@@ -135,7 +137,7 @@ static YT_DLP: LazyLock<Vec<Row>> = LazyLock::new(|| {
         (Class::Login, r"HTTP Error (401|403)"),
         (
             Class::Changed,
-            r"no video formats found|unable to (extract|parse)|failed to parse|please report this issue|requested format is not available|keyerror|jsondecodeerror|error\(s\) while querying API|empty media response|expecting value|traceback \(most recent",
+            r"no video formats found|unable to (extract|parse)|failed to (extract|parse)|please report this issue|requested format is not available|keyerror|jsondecodeerror|error\(s\) while querying API|empty media response|expecting value|traceback \(most recent",
         ),
     ])
 });
@@ -183,8 +185,14 @@ static GALLERY_DL: LazyLock<Vec<Row>> = LazyLock::new(|| {
 });
 
 /// yt-dlp's errors that do not name their cause.
-static MUTE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)no video formats found|requested format is not available|downloaded file is empty|ffmpeg exited|empty media response|unable to (extract|continue)|giving up after")
+static YT_DLP_MUTE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)no video formats found|requested format is not available|downloaded file is empty|ffmpeg exited|empty media response|(unable|failed) to extract|giving up after")
+        .unwrap_or_else(|error| unreachable!("a constant pattern: {error}"))
+});
+
+/// And gallery-dl's: a fault of X, a deleted tweet and one that never was are all the same to it.
+static GALLERY_DL_MUTE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\[error\] 'unavailable'|failed to download")
         .unwrap_or_else(|error| unreachable!("a constant pattern: {error}"))
 });
 
@@ -219,21 +227,18 @@ fn decide(failure: &Failure<'_>, stale_link: bool) -> Option<Class> {
         return Some(Class::Passing);
     }
     let said = match failure.tool {
-        Tool::YtDlp => yt_dlp(failure.words),
-        Tool::GalleryDl => find(&GALLERY_DL, failure.words),
+        Tool::YtDlp => said(&YT_DLP, &YT_DLP_MUTE, failure.words, |line| line.starts_with("ERROR:")),
+        Tool::GalleryDl => said(&GALLERY_DL, &GALLERY_DL_MUTE, failure.words, |line| line.contains("[error]")),
     };
     said.or_else(|| unsaid(failure))
 }
 
-fn yt_dlp(words: &str) -> Option<Class> {
-    let (errors, others): (Vec<&str>, Vec<&str>) = words.lines().partition(|line| line.starts_with("ERROR:"));
+/// What its errors say; where they say nothing, what it warned of before names the cause.
+fn said(table: &[Row], mute: &Regex, words: &str, is_error: impl Fn(&str) -> bool) -> Option<Class> {
+    let (errors, others): (Vec<&str>, Vec<&str>) = words.lines().partition(|line| is_error(line));
     let (errors, others) = (errors.join("\n"), others.join("\n"));
-    let of_errors = find(&YT_DLP, &errors);
-    if errors.is_empty() || of_errors.is_none() || MUTE.is_match(&errors) {
-        // What a fault left in the warnings names the cause better than an error that says nothing.
-        return find(&YT_DLP, &others).or(of_errors);
-    }
-    of_errors
+    let of_errors = find(table, &errors);
+    if of_errors.is_none() || mute.is_match(&errors) { find(table, &others).or(of_errors) } else { of_errors }
 }
 
 fn find(table: &[Row], words: &str) -> Option<Class> {

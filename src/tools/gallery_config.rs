@@ -151,7 +151,8 @@ pub(super) fn build(call: &Call<'_>, operator: Value) -> Value {
     let mut ours = json!({
         "proxy": call.proxy,
         "proxy-env": false,
-        "verify": true,
+        // Without the environment REQUESTS_CA_BUNDLE is not read either: the roots are named here.
+        "verify": call.ca.map_or_else(|| json!(true), |ca| json!(ca)),
         "retries": settings.retries,
         "timeout": settings.timeout.as_secs_f64().max(1.0),
         // By default a 429 of X is waited out for ever, others for a minute: we answer, and the job may be tried again.

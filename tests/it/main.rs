@@ -2,9 +2,12 @@
 
 mod egress;
 mod fallback;
+mod hazards;
 mod media;
 mod site;
 mod ssrf;
+mod tool_failures;
+mod toolbox;
 #[path = "../world/mod.rs"]
 mod world;
 mod world_discord;

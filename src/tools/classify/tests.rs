@@ -82,6 +82,10 @@ fn yt_dlp_words_have_their_kinds() {
         ("ERROR: [x] 1: Failed to resolve 'x.example' ([Errno -2] Name or service not known)", "network"),
         ("ERROR: unable to download video data: 1024 bytes read, 4096 more expected", "network"),
         ("ERROR: ffmpeg exited with code 1", "network"),
+        (
+            "ERROR: \r[download] Got error: HTTP Error 404: Not Found\nERROR: fragment 2 not found, unable to continue",
+            "network",
+        ),
         ("ERROR: The downloaded file is empty", "network"),
         ("ERROR: unable to download video data: HTTP Error 403: Forbidden", "network"),
         ("ERROR: [youtube] a: This live event will begin in 3 hours.", "not_yet"),
@@ -117,6 +121,8 @@ fn an_error_that_says_nothing_is_explained_by_the_warning_before_it() {
     assert_eq!(code_of(Tool::YtDlp, 1, &format!("{warning}\n{mute}")), "rate_limited");
     let warning = "WARNING: [youtube] a: Unable to download API page: HTTP Error 500: Internal Server Error";
     assert_eq!(code_of(Tool::YtDlp, 1, &format!("{warning}\n{mute}")), "network");
+    let mute = "ERROR: [youtube] a: Failed to extract any player response; please report this issue on";
+    assert_eq!(code_of(Tool::YtDlp, 1, &format!("{warning}\n{mute}")), "network");
     // An error that does say something is not overruled by a fault that was got over.
     let error = "ERROR: [youtube] a: Video unavailable";
     assert_eq!(code_of(Tool::YtDlp, 1, &format!("{warning}\n{error}")), "not_found");
@@ -129,6 +135,11 @@ fn gallery_dl_words_and_bits_have_their_kinds() {
         (4, "[imgur][error] HttpError: '404 Not Found' for 'https://api.imgur.com/post/v1/media/x'", "not_found"),
         (4, "[reddit][error] NotFoundError: Requested submission could not be found", "not_found"),
         (4, "[twitter][error] 'Unavailable'", "not_found"),
+        (
+            4,
+            "[twitter][warning] '503 Service Unavailable' for 'https://x.com/i'\n[twitter][error] 'Unavailable'",
+            "network",
+        ),
         (4, "[twitter][error] Tweet unavailable ('Suspended')", "not_found"),
         (
             16,
