@@ -19,6 +19,7 @@
 //! ```
 
 pub mod app;
+pub mod commands;
 pub mod deliver;
 pub mod discord;
 pub mod fetch;
@@ -29,4 +30,5 @@ pub mod net;
 pub mod platforms;
 pub mod settings;
 pub mod strategy;
+pub mod telemetry;
 pub mod tools;

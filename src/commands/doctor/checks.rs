@@ -1,0 +1,325 @@
+//! What the doctor looks at.
+
+use std::{
+    ffi::OsString,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::sys::statvfs::statvfs;
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+
+use super::{super::Exit, super::output::size, Finding};
+use crate::{
+    app::App,
+    model::{Result, Tool},
+    settings::Settings,
+    tools::{
+        process::{self, Limits, Line, Spawn},
+        provision,
+    },
+};
+
+/// How long a program may take to tell its version. A cold start on a slow disk takes seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long Discord may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Below this the disk is as good as full: a few large videos at once, with their encodes.
+const SPACE_TIGHT: u64 = 2 << 30;
+/// Below this not even one video has room.
+const SPACE_NONE: u64 = 256 << 20;
+
+/// The oldest JavaScript runtimes that yt-dlp takes (its own documentation).
+const RUNTIMES: &[(&str, u32)] = &[("deno", 2), ("node", 22)];
+
+/// The permissions a bot needs: view channels, send messages (in threads too), embed links, attach files, read history.
+const PERMISSIONS: u64 = (1 << 10) | (1 << 11) | (1 << 38) | (1 << 14) | (1 << 15) | (1 << 16);
+
+/// `GATEWAY_MESSAGE_CONTENT` and its `_LIMITED` form among an application's flags.
+const MESSAGE_CONTENT: u64 = (1 << 18) | (1 << 19);
+
+const TOOLS_ADVICE: &str = "run `boss-bot doctor --fix`";
+const FFMPEG_ADVICE: &str =
+    "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg) or set FFMPEG_PATH and FFPROBE_PATH";
+
+/// Everything, in the order a person would look.
+pub(super) async fn all(app: &App) -> Vec<Finding> {
+    let settings = &app.settings;
+    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, runtime, token) = tokio::join!(
+        extractor(app, Tool::YtDlp),
+        extractor(app, Tool::GalleryDl),
+        ffmpeg(app),
+        ffprobe(app),
+        javascript(),
+        token(app),
+    );
+    let mut found = vec![yt_dlp, gallery_dl, ffmpeg, ffprobe, runtime];
+    found.push(folder("downloads", "DOWNLOAD_DIR", &settings.downloads.dir));
+    found.push(folder("data", "DATA_DIR", &settings.tools.data_dir));
+    found.push(space(settings));
+    found.extend(settings.gallery_dl.cookies_file.as_deref().map(cookies));
+    found.push(token);
+    found
+}
+
+async fn extractor(app: &App, tool: Tool) -> Finding {
+    let name = tool.name();
+    match app.tools.version(tool).await {
+        Ok(version) if provision::is_current(&app.settings.tools.dir) => Finding::ok(name, format!("{version}, as pinned")),
+        Ok(version) if pinned(name) == Some(plain(&version)) => Finding::ok(name, version),
+        Ok(version) => {
+            let pinned = pinned(name).unwrap_or_default();
+            Finding::warn(name, format!("{version}; this build was tried with {pinned}"), TOOLS_ADVICE)
+        }
+        Err(error) => Finding::fail(name, Exit::Missing, error.operator_text(), TOOLS_ADVICE),
+    }
+}
+
+/// The version in the list of what is installed, as dotted numbers without leading zeros.
+fn pinned(tool: &str) -> Option<String> {
+    let prefix = format!("{tool}==");
+    let line = provision::REQUIREMENTS.lines().find_map(|line| line.strip_prefix(&prefix))?;
+    line.split_whitespace().next().map(plain)
+}
+
+fn plain(version: &str) -> String {
+    let part = |part: &str| part.parse::<u64>().map_or_else(|_| part.to_owned(), |number| number.to_string());
+    version.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+async fn ffmpeg(app: &App) -> Finding {
+    let program = match app.tools.ffmpeg() {
+        Ok(program) => program,
+        Err(error) => return Finding::fail("ffmpeg", Exit::Missing, error.operator_text(), FFMPEG_ADVICE),
+    };
+    let (version, encoders) = tokio::join!(
+        output("ffmpeg", program, &["-hide_banner", "-version"]),
+        output("ffmpeg", program, &["-hide_banner", "-encoders"]),
+    );
+    match (version, encoders) {
+        (Ok(version), Ok(encoders)) => {
+            let lacks: Vec<&str> =
+                ["libx264", "aac"].into_iter().filter(|name| !encoders.split_whitespace().any(|word| word == *name)).collect();
+            if lacks.is_empty() {
+                Finding::ok("ffmpeg", format!("{}, with libx264 and aac", first_version(&version)))
+            } else {
+                let found = format!("{} lacks the encoders {}", first_version(&version), lacks.join(" and "));
+                Finding::fail("ffmpeg", Exit::Missing, found, FFMPEG_ADVICE)
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            Finding::fail("ffmpeg", Exit::Missing, error.operator_text(), FFMPEG_ADVICE)
+        }
+    }
+}
+
+async fn ffprobe(app: &App) -> Finding {
+    let version = match app.tools.ffprobe() {
+        Ok(program) => output("ffprobe", program, &["-hide_banner", "-version"]).await,
+        Err(error) => Err(error),
+    };
+    match version {
+        Ok(version) => Finding::ok("ffprobe", first_version(&version)),
+        Err(error) => Finding::fail("ffprobe", Exit::Missing, error.operator_text(), FFMPEG_ADVICE),
+    }
+}
+
+/// `ffmpeg version 5.1.9-0+deb12u1 Copyright …` → `5.1.9-0+deb12u1`.
+fn first_version(text: &str) -> String {
+    let mut words = text.split_whitespace().skip_while(|word| *word != "version");
+    words.nth(1).unwrap_or("of unknown version").to_owned()
+}
+
+/// yt-dlp asks a JavaScript runtime to solve YouTube's riddles; without one some formats are missing.
+async fn javascript() -> Finding {
+    const NAME: &str = "JavaScript";
+    let mut old = Vec::new();
+    for (runtime, oldest) in RUNTIMES {
+        let Some(program) = in_path(runtime) else { continue };
+        let Ok(version) = output(runtime, &program, &["--version"]).await else { continue };
+        let number = version.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| {
+            word.starts_with(|c: char| c.is_ascii_digit())
+        });
+        let number = number.unwrap_or_default().to_owned();
+        let major = number.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major >= Some(*oldest) {
+            return Finding::ok(NAME, format!("{runtime} {number}"));
+        }
+        old.push(format!("{runtime} {number} is too old"));
+    }
+    let found = if old.is_empty() { "no runtime".to_owned() } else { old.join(", ") };
+    Finding::warn(
+        NAME,
+        format!("{found}: YouTube works, with fewer formats"),
+        "install deno 2.3 or later, or node 22 or later",
+    )
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| {
+        candidate.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// Runs a program in the sandbox and gives back what it printed.
+async fn output(tool: &'static str, program: &Path, args: &[&str]) -> Result<String> {
+    let home = tempfile::tempdir()?;
+    let spawn = Spawn {
+        tool,
+        program: program.to_owned(),
+        args: args.iter().map(OsString::from).collect(),
+        env: Vec::new(),
+        dir: home.path().to_owned(),
+        limits: Limits { deadline: PATIENCE, file_bytes: None, memory_bytes: None, nice: 0 },
+    };
+    let mut text = String::new();
+    process::run(spawn, &CancellationToken::new(), &mut |line| {
+        if let Line::Out(line) = line {
+            text.push_str(line);
+            text.push('\n');
+        }
+    })
+    .await?;
+    Ok(text)
+}
+
+/// Whether files can be made there. A folder that is missing is made when it is needed, so its parent is asked.
+fn folder(name: &'static str, setting: &str, dir: &Path) -> Finding {
+    let there = dir.ancestors().find(|candidate| candidate.exists()).unwrap_or(dir);
+    match tempfile::tempfile_in(there) {
+        Ok(_) => Finding::ok(name, dir.display().to_string()),
+        Err(error) => {
+            let found = format!("{} cannot be written to: {error}", there.display());
+            Finding::fail(name, Exit::Settings, found, format!("give the bot's user the right to write there, or change {setting}"))
+        }
+    }
+}
+
+fn space(settings: &Settings) -> Finding {
+    let dir = &settings.downloads.dir;
+    let there = dir.ancestors().find(|candidate| candidate.exists()).unwrap_or(dir);
+    let free = match statvfs(there) {
+        // Both are 32 or 64 bits wide depending on the system.
+        Ok(stat) => u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())),
+        Err(error) => return Finding::warn("disk", format!("free space is unknown: {error}"), "look yourself"),
+    };
+    let found = format!("{} free for downloads", size(free));
+    let advice = "free some space, or move DOWNLOAD_DIR to a larger disk";
+    match free {
+        _ if free < SPACE_NONE => Finding::fail("disk", Exit::Settings, found, advice),
+        _ if free < SPACE_TIGHT => Finding::warn("disk", found, advice),
+        _ => Finding::ok("disk", found),
+    }
+}
+
+/// Cookies are as good as passwords.
+fn cookies(path: &Path) -> Finding {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().map(|line| line.strip_prefix("#HttpOnly_").unwrap_or(line));
+    let count = lines.filter(|line| !line.starts_with('#') && line.split('\t').count() >= 7).count();
+    let open = path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0);
+    match (count, open) {
+        (0, _) => Finding::warn(
+            "cookies",
+            format!("{} holds no cookies in Netscape format", path.display()),
+            "export them with a browser extension that writes cookies.txt",
+        ),
+        (_, true) => Finding::warn(
+            "cookies",
+            format!("{count} cookies that other users of this machine can read"),
+            format!("chmod 600 {}", path.display()),
+        ),
+        (_, false) => Finding::ok("cookies", format!("{count} cookies")),
+    }
+}
+
+/// Asks Discord whose token it is.
+async fn token(app: &App) -> Finding {
+    const NAME: &str = "Discord";
+    let Some(token) = &app.settings.discord.token else {
+        let advice = "`boss-bot run` needs one: https://discord.com/developers/applications → your application → Bot → Reset Token";
+        return Finding::warn(NAME, "DISCORD_TOKEN is not set", advice);
+    };
+    let client = match app.egress.discord(app.settings.discord.api_address) {
+        Ok(client) => client,
+        Err(error) => return Finding::fail(NAME, Exit::Settings, error.operator_text(), "look at NETWORK_CA_FILE"),
+    };
+    let asked = client
+        .get("https://discord.com/api/v10/oauth2/applications/@me")
+        .header("Authorization", format!("Bot {}", token.expose_secret()))
+        .timeout(ANSWER)
+        .send()
+        .await;
+    let offline = |why: String| Finding::warn(NAME, why, "try again when this machine is online");
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(error) if error.is_timeout() => return offline("Discord did not answer".into()),
+        Err(_) => return offline("Discord cannot be reached from here, so the token was not checked".into()),
+    };
+    match answer.status().as_u16() {
+        200 => {}
+        401 => {
+            let advice = "make a new one (Bot → Reset Token) and put it into DISCORD_TOKEN";
+            return Finding::fail(NAME, Exit::Settings, "Discord does not know this token", advice);
+        }
+        status => return offline(format!("Discord answered {status}, so the token was not checked")),
+    }
+    let application: serde_json::Value = answer.json().await.unwrap_or_default();
+    let name = application["name"].as_str().unwrap_or("an application");
+    let id = application["id"].as_str().unwrap_or_default();
+    let invite = format!(
+        "to add it to a server: https://discord.com/oauth2/authorize?client_id={id}&scope=bot+applications.commands&permissions={PERMISSIONS}"
+    );
+    let flags = application["flags"].as_u64().unwrap_or(MESSAGE_CONTENT);
+    if flags & MESSAGE_CONTENT == 0 {
+        let advice = format!(
+            "switch on MESSAGE CONTENT INTENT on the application's Bot page, or use slash commands and mentions only; {invite}"
+        );
+        return Finding::warn(NAME, format!("the token is {name}'s, which may not read messages: text commands won't work"), advice);
+    }
+    Finding { advice: Some(invite), ..Finding::ok(NAME, format!("the token is {name}'s")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use super::super::State;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(plain("2026.01.09"), "2026.1.9");
+        assert!(pinned("yt-dlp").is_some_and(|version| version.starts_with("20")));
+        assert!(pinned("gallery-dl").is_some());
+        assert_eq!(pinned("no-such-tool"), None);
+        assert_eq!(first_version("ffmpeg version 5.1.9-0+deb12u1 Copyright (c)"), "5.1.9-0+deb12u1");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_found_and_nothing_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("a/b");
+        assert_eq!(folder("downloads", "DOWNLOAD_DIR", &missing).state, State::Ok);
+        assert!(!dir.path().join("a").exists());
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(folder("downloads", "DOWNLOAD_DIR", &file.join("b")).state, State::Fail);
+    }
+
+    #[test]
+    fn cookies_that_everybody_can_read_are_pointed_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cookies.txt");
+        std::fs::write(&path, ".x.com\tTRUE\t/\tTRUE\t0\tname\tvalue\n").unwrap();
+        for (mode, state) in [(0o600, State::Ok), (0o644, State::Warn)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(cookies(&path).state, state, "{mode:o}");
+        }
+        std::fs::write(&path, "nothing").unwrap();
+        assert_eq!(cookies(&path).state, State::Warn);
+    }
+}

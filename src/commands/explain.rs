@@ -1,0 +1,145 @@
+//! `boss-bot explain`: where a link would go and why, without touching the network.
+
+use std::{
+    io::{self, BufRead, Write},
+    sync::Arc,
+};
+
+use serde::Serialize;
+
+use super::{Exit, output::print};
+use crate::{
+    model::{Error, Options, ResourceKind},
+    platforms::{Registry, parse_link},
+    settings::Settings,
+    strategy::{PlannedAttempt, Strategy},
+};
+
+/// Tell which platform knows a link and which paths would be tried, without touching the network.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  boss-bot explain https://x.com/someone/status/1234567890
+  boss-bot explain --json https://www.reddit.com/r/videos/comments/abc123/
+  boss-bot explain --json - < links.txt      one link a line; empty lines and # lines are skipped
+
+With --json every link gives one line: {url, platform, kind, id, canonical, attempts: [{by, why}], error}. A link that
+nobody knows is an answer too: its `error` says so, and the command still ends with 0.")]
+pub(super) struct Args {
+    /// Links, or `-` to read them from standard input
+    #[arg(required = true, value_name = "URL")]
+    links: Vec<String>,
+
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of a link. `null` where nobody knows it.
+#[derive(Debug, Serialize)]
+struct Explained<'a> {
+    url: &'a str,
+    platform: Option<&'static str>,
+    kind: Option<ResourceKind>,
+    id: Option<String>,
+    canonical: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<usize>,
+    attempts: Vec<PlannedAttempt>,
+    error: Option<Refused>,
+}
+
+/// Why nobody knows it.
+#[derive(Debug, Serialize)]
+struct Refused {
+    code: &'static str,
+    message: String,
+}
+
+pub(super) fn execute(args: &Args, settings: Settings) -> Exit {
+    let settings = Arc::new(settings);
+    let strategy = Strategy::new(settings.clone(), Arc::new(Registry::standard(&settings)));
+    print(|out| {
+        for link in &args.links {
+            if link == "-" {
+                for line in io::stdin().lock().lines() {
+                    let line = line?;
+                    let line = line.trim();
+                    if !line.is_empty() && !line.starts_with('#') {
+                        tell(&strategy, line, args.json, out)?;
+                    }
+                }
+            } else {
+                tell(&strategy, link.trim(), args.json, out)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn tell(strategy: &Strategy, link: &str, json: bool, out: &mut dyn Write) -> io::Result<()> {
+    let explained = explain(strategy, link);
+    if json {
+        serde_json::to_writer(&mut *out, &explained)?;
+        return writeln!(out);
+    }
+    write_text(&explained, out)
+}
+
+fn explain<'a>(strategy: &Strategy, link: &'a str) -> Explained<'a> {
+    let found = parse_link(link).and_then(|url| strategy.route(&url));
+    match found {
+        Ok(routed) => {
+            let resource = routed.resource;
+            Explained {
+                url: link,
+                platform: Some(resource.platform.0),
+                kind: Some(resource.kind),
+                attempts: strategy.plan(&resource, &Options::default()),
+                canonical: Some(resource.canonical.into()),
+                id: Some(resource.id),
+                item: resource.item,
+                error: None,
+            }
+        }
+        Err(error) => Explained {
+            url: link,
+            platform: None,
+            kind: None,
+            id: None,
+            canonical: None,
+            item: None,
+            attempts: Vec::new(),
+            error: Some(refused(&error)),
+        },
+    }
+}
+
+fn refused(error: &Error) -> Refused {
+    Refused { code: error.code(), message: error.user_text() }
+}
+
+fn write_text(explained: &Explained<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", explained.url)?;
+    if let Some(error) = &explained.error {
+        return writeln!(out, "  {} ({})", error.message, error.code);
+    }
+    let row = |out: &mut dyn Write, name: &str, value: &str| writeln!(out, "  {name:<10} {value}");
+    row(out, "platform", explained.platform.unwrap_or_default())?;
+    if let Some(kind) = explained.kind {
+        // The name that JSON has, so that both speak of the same thing.
+        row(out, "kind", serde_json::to_value(kind)?.as_str().unwrap_or_default())?;
+        if kind == ResourceKind::ShortLink {
+            row(out, "", "(asked first where it leads; the post behind it is explained by its own link)")?;
+        }
+    }
+    row(out, "id", explained.id.as_deref().unwrap_or_default())?;
+    row(out, "canonical", explained.canonical.as_deref().unwrap_or_default())?;
+    if let Some(item) = explained.item {
+        row(out, "item", &item.to_string())?;
+    }
+    for (index, attempt) in explained.attempts.iter().enumerate() {
+        row(out, &format!("attempt {}", index + 1), &format!("{} – {}", attempt.by, attempt.why))?;
+    }
+    Ok(())
+}

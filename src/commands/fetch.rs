@@ -1,0 +1,142 @@
+//! `boss-bot fetch`: links into a folder, on the same way as in Discord.
+
+mod bars;
+mod report;
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, output, stop};
+use crate::{
+    app::App,
+    deliver::DirectorySink,
+    jobs::Job,
+    model::{Error, Options, Outcome, Quality, Request, Requester, UploadLimit},
+    platforms::parse_link,
+    settings,
+};
+
+/// Download links into a folder, as the bot would.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  boss-bot fetch https://x.com/someone/status/1234567890
+  boss-bot fetch -o clips --max-size 10MB https://www.reddit.com/r/videos/comments/abc123/ https://youtu.be/dQw4w9WgXcQ
+  boss-bot fetch --audio-only https://youtu.be/dQw4w9WgXcQ
+  boss-bot fetch --metadata-only --json https://www.instagram.com/p/CODE/ | jq .metadata.title
+
+--json prints one object a link, in the order of the links: {url, platform, attempts, metadata, posted, error, seconds}.
+Sizes count as Discord counts: 10MB is 10 × 1024 × 1024 bytes. Nothing half-loaded stays behind, also after Ctrl-C.")]
+pub(super) struct Args {
+    /// Links to posts, videos, or media files
+    #[arg(required = true, value_name = "URL")]
+    links: Vec<String>,
+
+    /// Where the files go; made when it is missing
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    output: PathBuf,
+
+    /// The best picture wanted: best, 4K, 1440p, 1080p, 720p, 480p, 360p or worst
+    #[arg(long, default_value = "best")]
+    quality: Quality,
+
+    /// The sound only
+    #[arg(long)]
+    audio_only: bool,
+
+    /// Make every file at most this large, as for a Discord upload: 10MB, 9.5MB, 512KB
+    #[arg(long, value_name = "SIZE", value_parser = settings::parse_size)]
+    max_size: Option<u64>,
+
+    /// Look at the links and load nothing
+    #[arg(long)]
+    metadata_only: bool,
+
+    /// One JSON object a link
+    #[arg(long)]
+    json: bool,
+}
+
+/// One link on its way: a job, or refused before it became one.
+enum Task {
+    Job { job: Job, bar: tokio::task::JoinHandle<()> },
+    Refused(Error),
+}
+
+/// What became of one link.
+struct Ended {
+    link: String,
+    outcome: Outcome,
+}
+
+pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
+    let stop = match stop::on_signal() {
+        Ok(stop) => stop,
+        Err(error) => {
+            eprintln!("boss-bot: signals cannot be heard: {error}");
+            return Exit::Failure;
+        }
+    };
+    let bars = bars::Bars::new();
+    let limit = args.max_size.map(|per_file| UploadLimit { per_file });
+    let sink = Arc::new(DirectorySink::new(&args.output, limit));
+    let options = Options { quality: args.quality, audio_only: args.audio_only, metadata_only: args.metadata_only };
+    let tasks: Vec<(String, Task)> = args
+        .links
+        .iter()
+        .map(|link| {
+            let task = match parse_link(link) {
+                Ok(url) => {
+                    let request = Request::new(url, options.clone(), Requester::command_line());
+                    let job = app.jobs.submit(request, sink.clone());
+                    let bar = tokio::spawn(bars.clone().follow(link.clone(), job.progress.clone()));
+                    Task::Job { job, bar }
+                }
+                Err(error) => Task::Refused(error),
+            };
+            (link.clone(), task)
+        })
+        .collect();
+
+    let mut ended = Vec::new();
+    let mut written = Exit::Ok;
+    for (link, task) in tasks {
+        let outcome = finish(task, &stop).await;
+        let one = Ended { link, outcome };
+        if args.json && written == Exit::Ok {
+            written = output::print(|out| report::json(&one, out));
+        }
+        ended.push(one);
+    }
+    // Takes the folders of the jobs away.
+    app.jobs.shut_down().await;
+    bars.clear();
+    if !args.json {
+        written = output::print(|out| report::text(&ended, out));
+    }
+    let exits: Vec<Exit> =
+        ended.iter().map(|one| one.outcome.error.as_ref().map_or(Exit::Ok, Exit::of)).collect();
+    if written == Exit::Ok { Exit::of_all(&exits) } else { written }
+}
+
+/// Waits for the end of one link. A signal cancels it, and its cleaning up is still waited for.
+async fn finish(task: Task, stop: &CancellationToken) -> Outcome {
+    let (mut job, bar) = match task {
+        Task::Job { job, bar } => (job, bar),
+        Task::Refused(error) => return Outcome { error: Some(error), ..Outcome::of("") },
+    };
+    let ended = tokio::select! {
+        ended = &mut job.outcome => ended,
+        () = stop.cancelled() => {
+            job.cancel.cancel();
+            (&mut job.outcome).await
+        }
+    };
+    // The bar ends with the job's last word; nothing it does can fail.
+    let _ = bar.await;
+    ended.unwrap_or_else(|fault| Outcome {
+        error: Some(Error::internal(format!("the job broke: {fault}"))),
+        ..Outcome::of(&job.id)
+    })
+}

@@ -1,0 +1,110 @@
+//! Progress bars on standard error, one a link under way. Without a terminal there are none.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::model::{Phase, ProgressReceiver};
+
+/// How often a bar moves by itself, so that people see that work goes on.
+const TICK: std::time::Duration = std::time::Duration::from_millis(120);
+
+/// All bars. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Bars(MultiProgress);
+
+impl Bars {
+    pub(super) fn new() -> Self {
+        Self(MultiProgress::new())
+    }
+
+    /// Takes what is left of them off the screen.
+    pub(super) fn clear(&self) {
+        // Only fails when the terminal has gone, and then there is nothing to clear.
+        let _ = self.0.clear();
+    }
+
+    /// Shows one job until its end.
+    pub(super) async fn follow(self, link: String, mut progress: ProgressReceiver) {
+        let mut bar: Option<ProgressBar> = None;
+        loop {
+            let phase = progress.borrow_and_update().clone();
+            match phase {
+                Phase::Done => break,
+                // A hundred waiting links would push the working ones off the screen.
+                Phase::Queued { .. } => {}
+                phase => show(bar.get_or_insert_with(|| self.start(&link)), &phase),
+            }
+            if progress.changed().await.is_err() {
+                break;
+            }
+        }
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn start(&self, link: &str) -> ProgressBar {
+        let bar = self.0.add(ProgressBar::new_spinner());
+        bar.set_prefix(shorten(link, 48));
+        bar.enable_steady_tick(TICK);
+        bar
+    }
+}
+
+fn show(bar: &ProgressBar, phase: &Phase) {
+    let (template, position, length, message) = match phase {
+        Phase::Queued { .. } | Phase::Resolving | Phase::Done => (SPINNER, 0, None, "looking at the post".to_owned()),
+        Phase::Downloading { done, total: Some(total) } => (BYTES, *done, Some(*total), "downloading".to_owned()),
+        Phase::Downloading { done, total: None } => (GROWING, *done, None, "downloading".to_owned()),
+        Phase::Compressing { file, of, fraction } => {
+            let position = (fraction.clamp(0.0, 1.0) * 1000.0) as u64;
+            (SHARE, position, Some(1000), format!("compressing {file}/{of}"))
+        }
+        Phase::Uploading { .. } => (SPINNER, 0, None, "saving".to_owned()),
+    };
+    // The templates are constants that a test tries.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    if let Some(length) = length {
+        bar.set_length(length);
+    }
+    bar.set_position(position);
+    bar.set_message(message);
+}
+
+const SPINNER: &str = "{spinner} {prefix:.dim}  {msg}";
+const BYTES: &str = "{spinner} {prefix:.dim}  {bar:24} {percent:>3} %  {binary_bytes_per_sec}  {msg}";
+const GROWING: &str = "{spinner} {prefix:.dim}  {binary_bytes}  {binary_bytes_per_sec}  {msg}";
+const SHARE: &str = "{spinner} {prefix:.dim}  {bar:24} {percent:>3} %  {msg}";
+
+/// The end of a link tells more than its beginning.
+pub(super) fn shorten(link: &str, most: usize) -> String {
+    let link = link.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
+    let count = link.chars().count();
+    if count <= most {
+        return link.to_owned();
+    }
+    let host: String = link.chars().take(most / 3).collect();
+    let end: String = link.chars().skip(count - (most - most / 3 - 1)).collect();
+    format!("{host}…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_sound() {
+        for template in [SPINNER, BYTES, GROWING, SHARE] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn long_links_keep_both_ends() {
+        assert_eq!(shorten("https://www.x.com/a", 20), "x.com/a");
+        let short = shorten(&format!("https://example.org/{}/end", "x".repeat(90)), 30);
+        assert_eq!(short.chars().count(), 30);
+        assert!(short.starts_with("example.or…") && short.ends_with("/end"), "{short}");
+    }
+}

@@ -1,0 +1,235 @@
+//! The command line: one file a subcommand. It parses, asks the rooms below, and prints; it decides nothing about media.
+//!
+//! What people and scripts read goes to standard output, progress and logs to standard error. Exit codes are the same for
+//! all subcommands, see [`Exit`].
+
+mod completions;
+mod config;
+mod doctor;
+mod explain;
+mod fetch;
+mod output;
+mod run;
+mod stop;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::{
+    app::App,
+    model::{self, Kind},
+    settings::{self, Loaded, Overrides},
+    telemetry,
+};
+
+/// How the program ends. The numbers are documented in `--help` and stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Ok = 0,
+    /// A fault of ours or of a tool, or something that fits no other number.
+    Failure = 1,
+    /// The command line makes no sense. (clap uses this number too.)
+    Usage = 2,
+    /// Some of several links worked, some did not.
+    Some = 3,
+    /// The settings cannot be used, or something they need is missing.
+    Settings = 4,
+    /// The link cannot be used: nobody knows it, or it leads where the bot does not go.
+    Link = 5,
+    /// The post cannot be had: gone, private, behind a login or an age check, without media.
+    Unavailable = 6,
+    /// Try again later: rate limit, timeout, network, not out yet.
+    Later = 7,
+    /// Larger or longer than allowed, or it cannot be made to fit.
+    Size = 8,
+    /// A program that is needed is missing: `boss-bot doctor` tells which.
+    Missing = 9,
+    /// Cancelled by Ctrl-C or SIGTERM.
+    Cancelled = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// The number for a failure.
+    pub fn of(error: &model::Error) -> Self {
+        match error.kind() {
+            Kind::UnsupportedUrl | Kind::BlockedAddress => Self::Link,
+            Kind::NotFound
+            | Kind::Private
+            | Kind::LoginRequired
+            | Kind::AgeRestricted
+            | Kind::GeoBlocked
+            | Kind::NoMedia => Self::Unavailable,
+            Kind::RateLimited { .. } | Kind::Timeout | Kind::Network | Kind::NotYet | Kind::Live => Self::Later,
+            Kind::TooLong | Kind::TooLarge | Kind::CannotFit | Kind::QuotaExceeded => Self::Size,
+            Kind::ToolMissing { .. } => Self::Missing,
+            Kind::Cancelled => Self::Cancelled,
+            Kind::PlatformChanged | Kind::ToolFailed(_) | Kind::Internal => Self::Failure,
+        }
+    }
+
+    /// One number for several links: theirs when they agree, [`Exit::Some`] when some worked.
+    pub fn of_all(all: &[Self]) -> Self {
+        match all {
+            [] => Self::Ok,
+            _ if all.contains(&Self::Cancelled) => Self::Cancelled,
+            [first, rest @ ..] if rest.iter().all(|exit| exit == first) => *first,
+            _ if all.contains(&Self::Ok) => Self::Some,
+            _ => Self::Failure,
+        }
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done                                   6  the post is gone, private, or holds no media
+  1  a fault of the program or of a tool    7  try again later (rate limit, timeout, network)
+  2  wrong usage                            8  too large, too long, or cannot be made to fit
+  3  some links worked, some did not        9  a needed program is missing (see `boss-bot doctor`)
+  4  the settings cannot be used          130  cancelled
+  5  no platform knows the link
+
+Settings come from config/local.toml, .env and the environment: see `boss-bot config show`.";
+
+/// Paste a link in Discord, get the media as a native attachment that plays inline.
+#[derive(Debug, Parser)]
+#[command(name = "boss-bot", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// A TOML file with settings, instead of config/local.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// error, warn, info, debug, trace or a filter; wins over LOG_LEVEL
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the Discord bot
+    Run(run::Args),
+    /// Download links into a folder, as the bot would
+    Fetch(fetch::Args),
+    /// Tell which platform knows a link and which paths would be tried, without touching the network
+    Explain(explain::Args),
+    /// Check that everything the bot needs is there
+    Doctor(doctor::Args),
+    /// Show or check the settings
+    Config(config::Args),
+    /// Print shell completions
+    Completions(completions::Args),
+}
+
+/// Parses the arguments, loads the settings, and runs what was asked for.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version come this way too; a closed pipe is nobody's fault.
+            let _ = told.print();
+            return if told.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    let mut overrides = Overrides { config: cli.config, ..Overrides::process() };
+    overrides.set.extend(cli.log_level.clone().map(|level| ("LOG_LEVEL".to_owned(), level)));
+    if let Command::Completions(args) = &cli.command {
+        return completions::execute(args, &mut Cli::command());
+    }
+    let loaded = settings::load(&overrides);
+    match cli.command {
+        Command::Config(args) => return config::execute(&args, loaded),
+        // The doctor looks at what is broken: settings included.
+        Command::Doctor(args) => return with_runtime(|| doctor::execute(args, loaded)),
+        Command::Run(_) | Command::Fetch(_) | Command::Explain(_) | Command::Completions(_) => {}
+    }
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return output::refuse(&error),
+    };
+    match cli.command {
+        Command::Explain(args) => {
+            output::warn(&loaded.warnings);
+            explain::execute(&args, loaded.settings)
+        }
+        Command::Fetch(args) => {
+            output::warn(&loaded.warnings);
+            // The summary tells what happened: the log's account of it would only tear the progress bars.
+            telemetry::init(&loaded.settings, quiet(&loaded));
+            with_app(loaded, |app| fetch::execute(args, app))
+        }
+        Command::Run(args) => {
+            telemetry::init(&loaded.settings, None);
+            loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            if let Err(exit) = run::check(&loaded.settings) {
+                return exit;
+            }
+            with_app(loaded, |app| run::execute(args, app))
+        }
+        // Dealt with above.
+        Command::Config(_) | Command::Doctor(_) | Command::Completions(_) => Exit::Ok,
+    }
+}
+
+/// The level for commands that print their own account, unless somebody asked for another.
+fn quiet(loaded: &Loaded) -> Option<&'static str> {
+    let asked = loaded.entries.iter().any(|entry| entry.name == "LOG_LEVEL" && entry.source != "default");
+    (!asked).then_some("error")
+}
+
+fn with_app<F: Future<Output = Exit>>(loaded: Loaded, work: impl FnOnce(Arc<App>) -> F) -> Exit {
+    match App::new(loaded.settings) {
+        Ok(app) => with_runtime(|| work(Arc::new(app))),
+        Err(error) => output::say(&error),
+    }
+}
+
+fn with_runtime<F: Future<Output = Exit>>(work: impl FnOnce() -> F) -> Exit {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(async { work().await });
+            // Whatever still blocks (a name lookup, say) must not hold up the end.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => {
+            eprintln!("boss-bot: the machine is short of something: {error}");
+            Exit::Failure
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn several_exits_become_one() {
+        use Exit::*;
+        for (all, one) in [
+            (vec![], Ok),
+            (vec![Ok, Ok], Ok),
+            (vec![Ok, Link], Some),
+            (vec![Link, Link], Link),
+            (vec![Link, Later], Failure),
+            (vec![Ok, Cancelled], Cancelled),
+        ] {
+            assert_eq!(Exit::of_all(&all), one, "{all:?}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `boss-bot run`: the Discord bot.
+
+use std::sync::Arc;
+
+use super::{Exit, output, stop};
+use crate::{app::App, settings::Settings};
+
+/// Run the Discord bot.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  DISCORD_TOKEN=… boss-bot run
+  boss-bot --config /etc/boss-bot.toml run
+  LOG_LEVEL=debug LOG_FORMAT=json boss-bot run
+
+Ctrl-C and SIGTERM end it within 10 seconds: running jobs are cancelled and cleaned up. A second signal ends it at once.")]
+pub(super) struct Args {}
+
+/// What must be there before anything is started.
+pub(super) fn check(settings: &Settings) -> Result<(), Exit> {
+    if settings.discord.token.is_some() {
+        return Ok(());
+    }
+    eprintln!("boss-bot: DISCORD_TOKEN is not set, so there is no bot to sign in as.");
+    eprintln!("  1. Open https://discord.com/developers/applications and make an application.");
+    eprintln!("  2. Bot → Reset Token, and copy it. On the same page switch on MESSAGE CONTENT INTENT.");
+    eprintln!("  3. Put the line DISCORD_TOKEN=<token> into the file .env here (see .env.example).");
+    eprintln!("  4. `boss-bot doctor` checks it and prints the link that adds the bot to your server.");
+    eprintln!("No token at hand? `make play` shows everything without one.");
+    Err(Exit::Settings)
+}
+
+pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
+    let stop = match stop::on_signal() {
+        Ok(stop) => stop,
+        Err(error) => {
+            eprintln!("boss-bot: signals cannot be heard: {error}");
+            return Exit::Failure;
+        }
+    };
+    match crate::discord::run(app, stop).await {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            tracing::error!(code = error.code(), reason = error.operator_text(), "the bot cannot run");
+            output::say(&error)
+        }
+    }
+}
