@@ -15,11 +15,24 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::{model::redact, settings::Settings};
+use crate::{
+    model::redact,
+    settings::{PLATFORM_SPECS, Settings},
+};
 
 /// Libraries whose own `info` and `debug` lines help nobody; `LOG_LEVEL=trace` or a filter brings them back.
-const QUIET: &[&str] =
-    &["h2", "hyper", "hyper_util", "poise", "reqwest", "rustls", "serenity", "tokio_tungstenite", "tower", "tungstenite"];
+const QUIET: &[&str] = &[
+    "h2",
+    "hyper",
+    "hyper_util",
+    "poise",
+    "reqwest",
+    "rustls",
+    "serenity",
+    "tokio_tungstenite",
+    "tower",
+    "tungstenite",
+];
 
 /// What stands for a secret.
 const MASK: &str = "[masked]";
@@ -30,18 +43,19 @@ const SHORTEST_SECRET: usize = 8;
 /// More cookies than this are not searched for one by one; the patterns still catch them by their names.
 const MOST_COOKIES: usize = 500;
 
-// Between a telling name and its value stand quotes, perhaps escaped, and in a terminal colours.
+// Between a telling name and its value stand quotes, perhaps escaped.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     constant(
-        r#"(?i)\b(token|access_token|guest_token|auth_token|session_id|sessionid|csrftoken|ct0|client_secret|password|signature|sig)((?:\\*["']|\s|\x1b\[[0-9;]*m)*[=:](?:\\*["']|\s|\x1b\[[0-9;]*m|Some\()*)[^\s&;,"'\\\x1b]+"#,
+        r#"(?i)\b(token|access_token|guest_token|auth_token|session_id|sessionid|csrftoken|ct0|client_secret|password|signature|sig)((?:\\*["']|\s)*[=:](?:\\*["']|\s|Some\()*)[^\s&;,"'\\]+"#,
     )
 });
 // Discord's routes carry the tokens of interactions and webhooks in the path.
-static ROUTE: LazyLock<Regex> =
-    LazyLock::new(|| constant(r"(?i)/(interactions|webhooks)/(\d+)/[A-Za-z0-9_.%~-]{16,}"));
+static ROUTE: LazyLock<Regex> = LazyLock::new(|| constant(r"(?i)/(interactions|webhooks)/(\d+)/[A-Za-z0-9_.%~-]{16,}"));
 // A path with a query, without scheme and host: signatures hide in both.
 static QUERY: LazyLock<Regex> = LazyLock::new(|| {
-    constant(r#"(/[^\s"'<>\\?]*)\?[^\s"'<>\\]*(?:sig|signature|token|expires?|policy|hmac|hash|key|x-amz-[a-z-]+)=[^\s"'<>\\]*"#)
+    constant(
+        r#"(/[^\s"'<>\\?]*)\?[^\s"'<>\\]*(?:sig|signature|token|expires?|policy|hmac|hash|key|x-amz-[a-z-]+)=[^\s"'<>\\]*"#,
+    )
 });
 
 fn constant(text: &str) -> Regex {
@@ -61,8 +75,13 @@ impl Redaction {
     pub fn new(settings: &Settings) -> Self {
         let mut secrets: Vec<String> = Vec::new();
         secrets.extend(settings.discord.token.iter().map(|token| token.expose_secret().to_owned()));
-        let params = settings.platforms.values().flat_map(|platform| platform.params.values());
-        secrets.extend(params.map(|value| value.expose_secret().to_owned()));
+        for (platform, settings) in &settings.platforms {
+            let open = |key: &str| {
+                PLATFORM_SPECS.iter().any(|spec| spec.platform == platform && spec.key == key && !spec.secret)
+            };
+            let params = settings.params.iter().filter(|(key, _)| !open(key));
+            secrets.extend(params.map(|(_, value)| value.expose_secret().to_owned()));
+        }
         secrets.extend(settings.network.proxy.iter().filter_map(|proxy| proxy.password().map(str::to_owned)));
         if let Some(path) = &settings.gallery_dl.cookies_file {
             secrets.extend(cookie_values(path));
@@ -107,10 +126,11 @@ impl Redaction {
             Some(known) => known.replace_all(text, MASK),
             None => Cow::Borrowed(text),
         };
+        // Ours first: the general patterns would take `Some(` for the value and leave what is in it.
+        let text = PAIR.replace_all(&text, format!("$1$2{MASK}"));
         let text = redact::text(&text);
         let text = ROUTE.replace_all(&text, format!("/$1/$2/{MASK}"));
         let text = QUERY.replace_all(&text, "$1?…");
-        let text = PAIR.replace_all(&text, format!("$1$2{MASK}"));
         format!("{text}{end}")
     }
 }
@@ -168,13 +188,15 @@ pub fn init(settings: &Settings, level: Option<&str>) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(level.unwrap_or(&settings.log.level)))
         .with_writer(Guarded(redaction))
-        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none());
+        // Colours would stand between the names and values that the redaction looks for.
+        .with_ansi(false);
     // Only fails when logging was started before, and then it works already.
     let _ = if settings.log.json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let reason = panic.payload();
-        let reason = reason.downcast_ref::<&str>().copied().or_else(|| reason.downcast_ref::<String>().map(String::as_str));
+        let reason =
+            reason.downcast_ref::<&str>().copied().or_else(|| reason.downcast_ref::<String>().map(String::as_str));
         tracing::error!(place, reason = reason.unwrap_or("unknown"), "a fault in the program");
     }));
 }
@@ -200,7 +222,6 @@ mod tests {
             format!("/webhooks/99/{interaction}/messages/@original"),
             format!(r#"ExecuteWebhook {{ webhook_id: WebhookId(1), token: "{interaction}", wait: true }}"#),
             format!(r#"sending "{{\"op\":2,\"d\":{{\"token\":\"{interaction}\",\"x\":1}}}}""#),
-            format!("\x1b[3mtoken\x1b[0m\x1b[2m=\x1b[0m{interaction}"),
             format!("token=Some(\"{interaction}\")"),
             format!("authorization: \"Bot {interaction}\""),
             format!("GET /v/1.mp4?e=1&signature={interaction}&a=b HTTP/1.1"),

@@ -79,14 +79,18 @@ fn check(loaded: &Result<Loaded, SettingsError>, json: bool) -> Exit {
     };
     let exit = if problems.is_empty() { Exit::Ok } else { Exit::Settings };
     if json {
-        output::print(|out| writeln!(out, "{}", json!({ "ok": problems.is_empty(), "problems": problems, "warnings": warnings })));
+        output::print(|out| {
+            writeln!(out, "{}", json!({ "ok": problems.is_empty(), "problems": problems, "warnings": warnings }))
+        });
         return exit;
     }
     match loaded {
         Ok(loaded) => {
             output::warn(warnings);
             let set = loaded.entries.iter().filter(|entry| entry.source != "default").count();
-            output::print(|out| writeln!(out, "The settings are fine: {} settings, {set} of them set by you.", loaded.entries.len()));
+            output::print(|out| {
+                writeln!(out, "The settings are fine: {} settings, {set} of them set by you.", loaded.entries.len())
+            });
             exit
         }
         Err(error) => output::refuse(error),

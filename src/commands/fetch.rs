@@ -115,8 +115,7 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
     if !args.json {
         written = output::print(|out| report::text(&ended, out));
     }
-    let exits: Vec<Exit> =
-        ended.iter().map(|one| one.outcome.error.as_ref().map_or(Exit::Ok, Exit::of)).collect();
+    let exits: Vec<Exit> = ended.iter().map(|one| one.outcome.error.as_ref().map_or(Exit::Ok, Exit::of)).collect();
     if written == Exit::Ok { Exit::of_all(&exits) } else { written }
 }
 

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Exit, output, stop};
-use crate::{app::App, settings::Settings};
+use super::{Exit, stop};
+use crate::{
+    app::App,
+    discord::{self, RunError},
+    settings::Settings,
+};
 
 /// Run the Discord bot.
 #[derive(Debug, clap::Args)]
@@ -38,11 +42,14 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
             return Exit::Failure;
         }
     };
-    match crate::discord::run(app, stop).await {
+    match discord::run(app, stop).await {
         Ok(()) => Exit::Ok,
         Err(error) => {
-            tracing::error!(code = error.code(), reason = error.operator_text(), "the bot cannot run");
-            output::say(&error)
+            eprintln!("boss-bot: {error}");
+            match error {
+                RunError::NoToken | RunError::BadToken => Exit::Settings,
+                RunError::BadGateway(_) | RunError::Setup(_) | RunError::Gateway(_) => Exit::Failure,
+            }
         }
     }
 }

@@ -428,6 +428,10 @@ const FLAG: PlatformSpec = PlatformSpec {
     doc: "Whether the platform is asked in process first. Unset: whenever this build can.",
 };
 
+const fn youtube(key: &'static str, secret: bool, doc: &'static str) -> PlatformSpec {
+    PlatformSpec { platform: "youtube", key, example: "", secret, doc }
+}
+
 /// Platforms that take settings, with those that are documented. Any other `<PLATFORM>_<KEY>` of a platform named here is
 /// handed to it as well.
 pub const PLATFORM_SPECS: &[PlatformSpec] = &[
@@ -438,6 +442,13 @@ pub const PLATFORM_SPECS: &[PlatformSpec] = &[
         example: "",
         secret: false,
         doc: "The id of X's GraphQL query for one post, when X has changed it and this build still knows the old one.",
+    },
+    PlatformSpec {
+        platform: "twitter",
+        key: "bearer",
+        example: "",
+        secret: true,
+        doc: "The bearer token of X's public web page, when X has changed it.",
     },
     PlatformSpec { platform: "reddit", ..FLAG },
     PlatformSpec {
@@ -455,15 +466,24 @@ pub const PLATFORM_SPECS: &[PlatformSpec] = &[
         secret: true,
         doc: "The secret of that app.",
     },
-    PlatformSpec { platform: "instagram", ..FLAG },
-    PlatformSpec { platform: "youtube", ..FLAG },
     PlatformSpec {
-        platform: "youtube",
-        key: "player_client",
+        platform: "reddit",
+        key: "user_agent",
         example: "",
         secret: false,
-        doc: "The player clients yt-dlp uses for YouTube, as in its `player_client` argument. Unset: yt-dlp's own choice.",
+        doc: "What that app calls itself. Reddit asks for a name with the version and the owner's user name.",
     },
+    PlatformSpec { platform: "instagram", ..FLAG },
+    PlatformSpec { platform: "youtube", ..FLAG },
+    youtube(
+        "player_client",
+        false,
+        "The player clients that yt-dlp asks, as in its extractor arguments. Unset: its own choice.",
+    ),
+    youtube("player_skip", false, "The requests that yt-dlp leaves out, as in its extractor arguments."),
+    youtube("lang", false, "The language that titles and descriptions are asked for in, such as `en`."),
+    youtube("formats", false, "Which formats yt-dlp looks at, as in its extractor arguments."),
+    youtube("po_token", true, "Proof-of-origin tokens for yt-dlp, as in its extractor arguments."),
 ];
 
 /// The short names of the platforms that take settings, each once.

@@ -43,8 +43,7 @@ const PERMISSIONS: u64 = (1 << 10) | (1 << 11) | (1 << 38) | (1 << 14) | (1 << 1
 const MESSAGE_CONTENT: u64 = (1 << 18) | (1 << 19);
 
 const TOOLS_ADVICE: &str = "run `boss-bot doctor --fix`";
-const FFMPEG_ADVICE: &str =
-    "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg) or set FFMPEG_PATH and FFPROBE_PATH";
+const FFMPEG_ADVICE: &str = "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg) or set FFMPEG_PATH and FFPROBE_PATH";
 
 /// Everything, in the order a person would look.
 pub(super) async fn all(app: &App) -> Vec<Finding> {
@@ -69,7 +68,9 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
 async fn extractor(app: &App, tool: Tool) -> Finding {
     let name = tool.name();
     match app.tools.version(tool).await {
-        Ok(version) if provision::is_current(&app.settings.tools.dir) => Finding::ok(name, format!("{version}, as pinned")),
+        Ok(version) if provision::is_current(&app.settings.tools.dir) => {
+            Finding::ok(name, format!("{version}, as pinned"))
+        }
         Ok(version) if pinned(name) == Some(plain(&version)) => Finding::ok(name, version),
         Ok(version) => {
             let pinned = pinned(name).unwrap_or_default();
@@ -102,8 +103,10 @@ async fn ffmpeg(app: &App) -> Finding {
     );
     match (version, encoders) {
         (Ok(version), Ok(encoders)) => {
-            let lacks: Vec<&str> =
-                ["libx264", "aac"].into_iter().filter(|name| !encoders.split_whitespace().any(|word| word == *name)).collect();
+            let lacks: Vec<&str> = ["libx264", "aac"]
+                .into_iter()
+                .filter(|name| !encoders.split_whitespace().any(|word| word == *name))
+                .collect();
             if lacks.is_empty() {
                 Finding::ok("ffmpeg", format!("{}, with libx264 and aac", first_version(&version)))
             } else {
@@ -141,9 +144,10 @@ async fn javascript() -> Finding {
     for (runtime, oldest) in RUNTIMES {
         let Some(program) = in_path(runtime) else { continue };
         let Ok(version) = output(runtime, &program, &["--version"]).await else { continue };
-        let number = version.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| {
-            word.starts_with(|c: char| c.is_ascii_digit())
-        });
+        let number = version
+            .split_whitespace()
+            .map(|word| word.trim_start_matches('v'))
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         let number = number.unwrap_or_default().to_owned();
         let major = number.split('.').next().and_then(|major| major.parse::<u32>().ok());
         if major >= Some(*oldest) {
@@ -195,7 +199,12 @@ fn folder(name: &'static str, setting: &str, dir: &Path) -> Finding {
         Ok(_) => Finding::ok(name, dir.display().to_string()),
         Err(error) => {
             let found = format!("{} cannot be written to: {error}", there.display());
-            Finding::fail(name, Exit::Settings, found, format!("give the bot's user the right to write there, or change {setting}"))
+            Finding::fail(
+                name,
+                Exit::Settings,
+                found,
+                format!("give the bot's user the right to write there, or change {setting}"),
+            )
         }
     }
 }
@@ -280,15 +289,19 @@ async fn token(app: &App) -> Finding {
         let advice = format!(
             "switch on MESSAGE CONTENT INTENT on the application's Bot page, or use slash commands and mentions only; {invite}"
         );
-        return Finding::warn(NAME, format!("the token is {name}'s, which may not read messages: text commands won't work"), advice);
+        return Finding::warn(
+            NAME,
+            format!("the token is {name}'s, which may not read messages: text commands won't work"),
+            advice,
+        );
     }
     Finding { advice: Some(invite), ..Finding::ok(NAME, format!("the token is {name}'s")) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::State;
+    use super::*;
 
     #[test]
     fn versions_are_compared_as_numbers() {

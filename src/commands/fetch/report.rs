@@ -153,6 +153,9 @@ mod tests {
         let mut out = Vec::new();
         text(&[Ended { link: "https://x.com/a/status/1".into(), outcome }], &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("not_found") && text.contains("doesn't exist any more") && text.contains("HTTP 404"), "{text}");
+        assert!(
+            text.contains("not_found") && text.contains("doesn't exist any more") && text.contains("HTTP 404"),
+            "{text}"
+        );
     }
 }
