@@ -1,5 +1,9 @@
 //! The stand-in web, tried with the real tools: what they fetch from it is what was placed in it.
 
+mod others;
+mod reddit;
+mod x;
+
 use std::{
     path::{Path, PathBuf},
     process::Output,
@@ -9,7 +13,6 @@ use tempfile::TempDir;
 
 use crate::world::{
     media::{self, Dash},
-    platforms::{Access, Fate, Gone, InstagramPost, Playability, RedditPost, Tweet, TweetMedia, YouTubeVideo},
     tls::Authority,
     web::{Fault, FaultKind, Web},
 };
@@ -85,44 +88,6 @@ impl Bench {
 /// Both outputs of a tool, for messages.
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-#[tokio::test]
-async fn a_tweet_video_arrives_whole_by_yt_dlp() {
-    let bench = Bench::start().await;
-    let placed = media::small_video(1);
-    let link = bench.web.x().post(Tweet::video(&placed));
-
-    let output = bench.yt_dlp(&["--ies", "twitter", &link]).await;
-
-    let files = bench.files();
-    assert_eq!(files.len(), 1, "{}", said(&output));
-    assert_eq!(media::sha256(&files[0]), placed.sha256());
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn four_images_of_a_tweet_arrive_in_order_by_gallery_dl() {
-    let bench = Bench::start().await;
-    let placed: Vec<_> = (1..=4).map(media::jpg).collect();
-    let link = bench.web.x().post(Tweet::images(&placed).alt(0, "the first"));
-
-    let output = bench.gallery_dl(&[&link]).await;
-
-    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
-    let expected: Vec<String> = placed.iter().map(media::Media::sha256).collect();
-    assert_eq!(got, expected, "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn a_protected_tweet_is_refused_in_the_words_of_x() {
-    let bench = Bench::start().await;
-    let link = bench.web.x().post(Tweet::gone(Gone::Protected));
-
-    let output = bench.yt_dlp(&[&link]).await;
-
-    assert!(said(&output).contains("not authorized to view this protected tweet"), "{}", said(&output));
 }
 
 #[tokio::test]
@@ -273,204 +238,6 @@ fn streams(file: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_reddit_video_arrives_with_its_sound_by_yt_dlp() {
-    let bench = Bench::start().await;
-    let link = bench.web.reddit().post(RedditPost::video(Dash::seed(2)).titled("Loud and clear"));
-
-    let output = bench.yt_dlp(&["--print", "after_move:%(title)s", &link]).await;
-
-    assert!(said(&output).contains("Loud and clear"), "{}", said(&output));
-    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn a_reddit_video_arrives_by_hls_when_dash_is_broken() {
-    let bench = Bench::start().await;
-    let link = bench.web.reddit().post(RedditPost::video(Dash::seed(2)));
-    for broken in ["DASHPlaylist.mpd", "DASH_"] {
-        bench.web.faults().add(Fault::on("v.redd.it", broken, FaultKind::Status(403)));
-    }
-
-    let output = bench.yt_dlp(&["-f", "bv[protocol^=m3u8]+ba", &link]).await;
-
-    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
-}
-
-#[tokio::test]
-async fn a_reddit_gallery_arrives_in_order_by_gallery_dl() {
-    let bench = Bench::start().await;
-    let mut placed: Vec<_> = (5..=7).map(media::jpg).collect();
-    placed.push(media::image(media::Image::seed(8, media::ImageKind::Gif)));
-    let link = bench.web.reddit().post(RedditPost::gallery(&placed).caption(1, "two"));
-
-    let output = bench.gallery_dl(&[&link]).await;
-
-    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
-    let expected: Vec<String> = placed.iter().map(media::Media::sha256).collect();
-    assert_eq!(got, expected, "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn short_and_share_links_of_reddit_lead_to_the_post() {
-    let bench = Bench::start().await;
-    let reddit = bench.web.reddit();
-    let link = reddit.post(RedditPost::video(Dash::seed(2)));
-    let client = bench.client();
-    for short in [reddit.short_link(&link), reddit.share_link(&link), reddit.video_link(&link)] {
-        let mut at = short.clone();
-        for _ in 0..3 {
-            let answer = client.get(&at).send().await.unwrap();
-            match answer.headers().get("location") {
-                Some(next) => at = next.to_str().unwrap().to_owned(),
-                None => break,
-            }
-        }
-        assert!(at.starts_with(&link), "{short} led to {at}");
-    }
-}
-
-#[tokio::test]
-async fn reddit_refuses_as_reddit_does() {
-    let bench = Bench::start().await;
-    let reddit = bench.web.reddit();
-    let private = reddit.post(RedditPost::gone(Fate::Private));
-    let deleted = reddit.post(RedditPost::gone(Fate::Deleted));
-    let missing = reddit.post(RedditPost::gone(Fate::Missing));
-
-    let output = bench.yt_dlp(&["-i", &private, &deleted, &missing]).await;
-
-    let said = said(&output);
-    for expected in ["Private subreddit", "No media found", "HTTP Error 404"] {
-        assert!(said.contains(expected), "{expected}: {said}");
-    }
-}
-
-#[tokio::test]
-async fn reddit_by_token_answers_apps_only() {
-    let bench = Bench::start().await;
-    let reddit = bench.web.reddit();
-    reddit.refuse_anonymous();
-    reddit.register_app("our-app", "our-secret");
-    let link = reddit.post(RedditPost::image(&media::jpg(5)));
-    let path = link.strip_prefix("https://www.reddit.com").unwrap();
-    let client = bench.client();
-
-    let anonymous = client.get(format!("{link}.json")).send().await.unwrap();
-    assert_eq!(anonymous.status(), 403);
-    let ask = |secret: &str| {
-        let form = [("grant_type", "client_credentials")];
-        let body = serde_json::to_string(&form).map(|_| "grant_type=client_credentials").unwrap();
-        client
-            .post("https://www.reddit.com/api/v1/access_token")
-            .basic_auth("our-app", Some(secret.to_owned()))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body)
-            .send()
-    };
-    assert_eq!(ask("wrong").await.unwrap().status(), 401);
-    let token: serde_json::Value = ask("our-secret").await.unwrap().json().await.unwrap();
-    let by_token = || {
-        let url = format!("https://oauth.reddit.com{path}?raw_json=1");
-        client.get(url).bearer_auth(token["access_token"].as_str().unwrap()).send()
-    };
-    let answer: serde_json::Value = by_token().await.unwrap().json().await.unwrap();
-    assert_eq!(answer[0]["data"]["children"][0]["data"]["title"], "An image");
-    reddit.expire_tokens();
-    assert_eq!(by_token().await.unwrap().status(), 401);
-}
-
-/// How yt-dlp is told to need no JavaScript.
-const VISIONOS: &str = "youtube:player_client=visionos;player_skip=webpage,configs,js,initial_data";
-
-#[tokio::test]
-async fn a_youtube_video_arrives_with_its_sound_by_yt_dlp() {
-    let bench = Bench::start().await;
-    let link = bench.web.youtube().video(YouTubeVideo::of(Dash::seed(3)).titled("A song"));
-
-    let output = bench.yt_dlp(&["--extractor-args", VISIONOS, "--print", "after_move:%(title)s", &link]).await;
-
-    assert!(said(&output).contains("A song"), "{}", said(&output));
-    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn youtube_refuses_as_youtube_does() {
-    let bench = Bench::start().await;
-    let youtube = bench.web.youtube();
-    let mut args = vec!["-i", "--extractor-args", VISIONOS, "--match-filters", "!is_live & !is_upcoming"];
-    let refusals = [
-        (Playability::Unavailable, "Video unavailable"),
-        (Playability::Private, "Private video"),
-        (Playability::Age, "confirm your age"),
-        (Playability::Geo, "not made this video available in your country"),
-        (Playability::Members, "members-only"),
-        (Playability::Live, "does not pass filter"),
-        (Playability::Upcoming, "live event will begin"),
-        (Playability::Bot, "not a bot"),
-    ];
-    let links: Vec<String> = refusals.iter().map(|(why, _)| youtube.video(YouTubeVideo::gone(*why))).collect();
-    args.extend(links.iter().map(String::as_str));
-
-    let said = said(&bench.yt_dlp(&args).await);
-
-    for (why, expected) in refusals {
-        assert!(said.contains(expected), "{why:?} → {expected}: {said}");
-    }
-    assert!(bench.files().is_empty());
-}
-
-#[tokio::test]
-async fn an_instagram_carousel_arrives_in_order_by_gallery_dl() {
-    let bench = Bench::start().await;
-    let placed = [media::jpg(10), media::small_video(11), media::jpg(12)];
-    let link = bench.web.instagram().post(InstagramPost::carousel(&placed));
-
-    let output = bench.gallery_dl(&[&link]).await;
-
-    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
-    let expected: Vec<String> = placed.iter().map(media::Media::sha256).collect();
-    assert_eq!(got, expected, "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn an_instagram_reel_arrives_by_yt_dlp() {
-    let bench = Bench::start().await;
-    let placed = media::small_video(11);
-    let link = bench.web.instagram().post(InstagramPost::reel(&placed).caption("so fast"));
-
-    let output = bench.yt_dlp(&["--print", "after_move:%(description)s by %(channel)s", &link]).await;
-
-    assert!(said(&output).contains("so fast by dan"), "{}", said(&output));
-    assert_eq!(media::sha256(&bench.files()[0]), placed.sha256());
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn instagram_refuses_as_instagram_does() {
-    let bench = Bench::start().await;
-    let instagram = bench.web.instagram();
-    let private = instagram.post(InstagramPost::gone(Access::Private));
-    let restricted = instagram.post(InstagramPost::gone(Access::Restricted));
-    let missing = instagram.post(InstagramPost::gone(Access::Missing));
-
-    let said_by_yt_dlp = said(&bench.yt_dlp(&["-i", &private, &restricted, &missing]).await);
-    for expected in ["empty media response", "Restricted Video", "HTTP Error 404"] {
-        assert!(said_by_yt_dlp.contains(expected), "{expected}: {said_by_yt_dlp}");
-    }
-    let said_by_gallery_dl = said(&bench.gallery_dl(&[&private]).await);
-    assert!(said_by_gallery_dl.contains("HTTP redirect to login page"), "{said_by_gallery_dl}");
-
-    let open = instagram.post(InstagramPost::reel(&media::small_video(11)));
-    instagram.login_wall();
-    let walled = said(&bench.yt_dlp(&[&open]).await);
-    assert!(walled.contains("redirected to the login page"), "{walled}");
-}
-
-#[tokio::test]
 async fn what_never_ends_is_served_until_the_client_leaves() {
     let bench = Bench::start().await;
     let client = bench.client();
@@ -531,139 +298,22 @@ fn media_are_what_was_asked_for() {
     assert_eq!(streams(&folder.join(media::DASH_SOUND)), "aac 40");
 }
 
-#[tokio::test]
-async fn sites_that_only_the_tools_know_are_there_too() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_files_at_once_arrive_unmixed() {
     let bench = Bench::start().await;
-    let images = [media::jpg(1), media::jpg(2)];
-    let video = media::small_video(21);
-    let streamable = bench.web.elsewhere().streamable("A goal", &video);
-    let album = bench.web.elsewhere().imgur_album("A walk", &images);
-
-    let by_yt_dlp = bench.yt_dlp(&["--ies", "default,-generic", "-o", "09.mp4", &streamable]).await;
-    let by_gallery_dl = bench.gallery_dl(&[&album]).await;
-
-    let got: Vec<String> = bench.files().iter().map(|file| media::sha256(file)).collect();
-    let expected = [images[0].sha256(), images[1].sha256(), video.sha256()];
-    assert_eq!(got, expected, "{}{}", said(&by_yt_dlp), said(&by_gallery_dl));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn a_youtube_video_arrives_by_yt_dlp_as_it_is_out_of_the_box() {
-    let bench = Bench::start().await;
-    let link = bench.web.youtube().video(YouTubeVideo::of(Dash::seed(3)));
-
-    let output = bench.yt_dlp(&["--ies", "youtube", &link]).await;
-
-    assert_eq!(streams(&bench.files()[0]), "h264 3, aac 3", "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn every_shape_of_tweet_says_what_x_says() {
-    let bench = Bench::start().await;
-    let x = bench.web.x();
-    let video = || Tweet::video(&media::small_video(1)).by("bob", "Bob").text("the original");
-    let posts = [
-        (x.post(Tweet::gif(&media::silent_video(4))), "0 Look at this https"),
-        (x.post(Tweet::text_only("see").quoting(video())), "0 see"),
-        (x.post(Tweet::retweet(video())), "0 the original"),
-        (x.post(video().sensitive().limited()), "18 the original"),
-        (
-            x.post(Tweet::of(vec![TweetMedia::photo(&media::jpg(1)), TweetMedia::video(&media::small_video(1))])),
-            "0 Look",
-        ),
-    ];
-    let refused = [
-        (x.post(Tweet::gone(Gone::Missing)), "No video could be found"),
-        (x.post(Tweet::gone(Gone::Deleted)), "was deleted by the Post author"),
-        (x.post(Tweet::gone(Gone::Suspended)), "suspended account"),
-        (x.post(Tweet::gone(Gone::AgeRestricted)), "Age-restricted"),
-        (x.post(Tweet::gone(Gone::Nsfw)), "NSFW tweet requires"),
-    ];
-    let mut args = vec!["-i", "--ies", "twitter", "--print", "%(age_limit)s %(description)s %(formats.-1.format_id)s"];
-    args.extend(posts.iter().chain(&refused).map(|(link, _)| link.as_str()));
-
-    let output = bench.yt_dlp(&args).await;
-
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines: Vec<&str> = lines.lines().collect();
-    assert_eq!(lines.len(), posts.len(), "{}", said(&output));
-    for (line, (link, expected)) in lines.iter().zip(&posts) {
-        assert!(line.starts_with(expected) && line.contains(" http"), "{link}: {line}");
-    }
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    for (link, expected) in &refused {
-        assert!(errors.contains(expected), "{link} → {expected}: {errors}");
-    }
-}
-
-#[tokio::test]
-async fn a_tweet_arrives_by_syndication_when_graphql_is_rate_limited() {
-    let bench = Bench::start().await;
-    let placed = media::small_video(1);
-    let link = bench.web.x().post(Tweet::video(&placed));
-    bench.web.faults().add(Fault::on("x.com", "graphql", FaultKind::RateLimit(None)));
-
-    let output = bench.yt_dlp(&["--ies", "twitter", &link]).await;
-
-    assert_eq!(media::sha256(&bench.files()[0]), placed.sha256(), "{}", said(&output));
-    bench.web.wait_for_answer("cdn.syndication.twimg.com", "/tweet-result").await;
-}
-
-#[tokio::test]
-async fn a_tweet_with_a_playlist_arrives_in_segments() {
-    let bench = Bench::start().await;
-    let media = TweetMedia::video(&media::small_video(1)).with_hls(media::small_hls(20));
-    let link = bench.web.x().post(Tweet::of(vec![media]));
-
-    let output = bench.yt_dlp(&["--ies", "twitter", "-f", "hls", &link]).await;
-
-    assert_eq!(streams(&bench.files()[0]), "h264 6, aac 6", "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
-}
-
-#[tokio::test]
-async fn guest_tokens_and_query_ids_of_x_expire() {
-    let bench = Bench::start().await;
-    let x = bench.web.x();
-    let link = x.post(Tweet::video(&media::small_video(1)));
-    let id = link.rsplit('/').next().unwrap();
     let client = bench.client();
-    let bearer = "AAAAworld";
-    let activate = || client.post("https://api.x.com/1.1/guest/activate.json").bearer_auth(bearer).send();
-    let token: serde_json::Value = activate().await.unwrap().json().await.unwrap();
-    let ask = |host: &str| {
-        let url = format!(
-            "https://{host}/abc/TweetResultByRestId?variables=%7B%22tweetId%22%3A%22{id}%22%7D&features=%7B%7D"
-        );
-        client.get(url).bearer_auth(bearer).header("x-guest-token", token["guest_token"].as_str().unwrap()).send()
-    };
-
-    for host in ["x.com/i/api/graphql", "api.x.com/graphql"] {
-        let answer: serde_json::Value = ask(host).await.unwrap().json().await.unwrap();
-        assert_eq!(answer["data"]["tweetResult"]["result"]["rest_id"], id);
+    let loads = (1..=24_u32).map(|seed| {
+        let placed = media::padded_video(4_000_000, seed);
+        let link = bench.web.file(&format!("host{seed}.example"), "/clip.mp4", &placed);
+        let client = client.clone();
+        tokio::spawn(async move {
+            let got = client.get(&link).send().await.unwrap().bytes().await.unwrap();
+            assert!(got == std::fs::read(&placed.path).unwrap(), "{link}");
+        })
+    });
+    for load in loads.collect::<Vec<_>>() {
+        load.await.unwrap();
     }
-    x.only_query_id("xyz");
-    assert_eq!(ask("x.com/i/api/graphql").await.unwrap().status(), 404);
-    x.only_query_id("abc");
-    x.expire_guest_tokens();
-    assert_eq!(ask("x.com/i/api/graphql").await.unwrap().status(), 403);
-    let unsigned = client.post("https://api.x.com/1.1/guest/activate.json").send().await.unwrap();
-    assert_eq!(unsigned.status(), 401);
-}
-
-#[tokio::test]
-async fn reddit_videos_and_crossposts_arrive_by_gallery_dl_too() {
-    let bench = Bench::start().await;
-    let reddit = bench.web.reddit();
-    let video = reddit.post(RedditPost::video(Dash::seed(2)));
-    let crosspost = reddit.post(RedditPost::crosspost(RedditPost::video(Dash::seed(2)).titled("the original")));
-    let ytdl = r#"downloader.ytdl.raw-options={"compat_opts":["no-certifi"]}"#;
-
-    let output = bench.gallery_dl(&["-f", "{id}.{extension}", "-o", ytdl, &video, &crosspost]).await;
-
-    let got: Vec<String> = bench.files().iter().map(|file| streams(file)).collect();
-    assert_eq!(got, ["h264 3, aac 3", "h264 3, aac 3"], "{}", said(&output));
-    assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
+    assert_eq!(bench.web.tunnels().len(), 24);
+    assert_eq!(bench.web.open_downloads(), 0);
 }
