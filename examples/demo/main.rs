@@ -134,7 +134,8 @@ async fn answers(call: &Conversation, files: usize) -> Vec<Message> {
 
 fn print_revision(revision: &Revision) {
     let files = if revision.files.is_empty() { String::new() } else { format!(" [{}]", revision.files.join(", ")) };
-    for (index, line) in revision.content.lines().enumerate() {
+    // As people see it: Discord takes the escapes away.
+    for (index, line) in revision.content.replace("\\", "").lines().enumerate() {
         println!("  {}  {line}{}", if index == 0 { "Boss" } else { "    " }, if index == 0 { &files } else { "" });
     }
 }
@@ -201,7 +202,9 @@ fn probe(file: &Path) -> String {
             _ => codec.to_owned(),
         });
     }
-    if let Some(duration) = told["format"]["duration"].as_str().and_then(|text| text.parse::<f64>().ok()) {
+    let duration = told["format"]["duration"].as_str().and_then(|text| text.parse::<f64>().ok());
+    // A still picture lasts as long as one frame.
+    if let Some(duration) = duration.filter(|duration| *duration > 0.1) {
         facts.push(format!("{duration:.1} s"));
     }
     facts.join(" · ")

@@ -200,6 +200,7 @@ impl Jobs {
             return outcome;
         }
         inner.running.fetch_add(1, Relaxed);
+        tracing::info!(waited = started.elapsed().as_secs_f32(), "at work on a request");
         match inner.workshop().and_then(|workshop| workshop.folder(&request.id)) {
             Ok(folder) => {
                 let mut work = work::Work::new(inner.kit(), &request, &folder, &progress, &cancel);

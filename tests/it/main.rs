@@ -1,9 +1,11 @@
 //! Stories against the real binary, the real tools and stand-in servers. One binary, so that it links once.
 
+mod crowd;
 mod egress;
 mod fallback;
 mod hazards;
 mod media;
+mod secrets;
 mod site;
 mod ssrf;
 mod tool_failures;
