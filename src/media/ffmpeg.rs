@@ -109,7 +109,8 @@ impl Runner {
                 json.push('\n');
             }
         })
-        .await?;
+        .await
+        .map_err(too_slow)?;
         Ok(if ended.success() { Ok(json) } else { Err(failure("ffprobe", ended)) })
     }
 
@@ -139,7 +140,8 @@ impl Runner {
                 (run.on_tick)(tick);
             }
         })
-        .await?;
+        .await
+        .map_err(too_slow)?;
         if ended.success() {
             return Ok(Ended::Well(tick));
         }
@@ -176,25 +178,48 @@ fn read_progress(line: &str, tick: &mut Tick) -> bool {
     }
 }
 
-/// The reason in a tool's words, for users: short, without paths. `None`: nothing they could use.
-pub(super) fn reason(error: &ExternalToolError) -> &'static str {
+/// The reason in a tool's words, for users: short, without paths. `None`: it is not the file's fault.
+pub(super) fn reason(error: &ExternalToolError) -> Option<&'static str> {
     let says = |text: &str| error.stderr.contains(text);
-    if says("moov atom not found") {
+    if ["Unknown encoder", "Unknown decoder", "No such filter", "Unrecognized option", "Option not found"]
+        .into_iter()
+        .any(says)
+    {
+        return None;
+    }
+    Some(if says("moov atom not found") {
         "the file is incomplete, damaged or isn't media"
     } else if says("not in whitelist") || says("Format not on whitelist") {
         "it isn't a kind of media file that I open"
     } else if says("Picture size") || says("max_pixels") {
         "its picture is too large"
+    } else if says("Cannot allocate memory") {
+        "it needs more memory than it may have"
     } else if says("Invalid data found") || says("Invalid argument") || says("could not find codec parameters") {
         "the file is damaged or isn't media"
+    } else if error.code.is_none() {
+        // Killed from outside.
+        return None;
     } else {
         "the file can't be read"
+    })
+}
+
+/// `cannot_fit` for a file that a tool could not read, `tool_failed` when it is the tool that lacks something.
+pub(super) fn unreadable(error: &ExternalToolError) -> Error {
+    match reason(error) {
+        Some(reason) => Error::new(Kind::CannotFit, error.to_string()).with_detail(reason),
+        None => error.clone().into(),
     }
 }
 
-/// `cannot_fit` for a file that a tool could not read.
-pub(super) fn unreadable(error: &ExternalToolError) -> Error {
-    Error::new(Kind::CannotFit, error.to_string()).with_detail(reason(error))
+/// A deadline of ours is no fault of the platform's, which is what `timeout` would tell the user.
+fn too_slow(error: Error) -> Error {
+    if *error.kind() == Kind::Timeout {
+        Error::new(Kind::CannotFit, error.operator_text()).with_detail("working on it took too long")
+    } else {
+        error
+    }
 }
 
 /// An argument list.
@@ -265,6 +290,20 @@ mod tests {
         // The last report of some muxers goes back to a negative start.
         read_progress("out_time_us=-21333", &mut tick);
         assert_eq!(tick.seconds, 0.48);
+    }
+
+    #[test]
+    fn a_tool_that_lacks_something_is_not_the_files_fault() {
+        let failed = |code, stderr: &str| {
+            let error = ExternalToolError { tool: "ffmpeg".into(), code, stderr: stderr.into() };
+            unreadable(&error).code()
+        };
+        assert_eq!(failed(Some(1), "Unknown encoder 'libx264'"), "tool_failed");
+        assert_eq!(failed(None, ""), "tool_failed");
+        assert_eq!(failed(Some(1), "x.mp4: Invalid data found when processing input"), "cannot_fit");
+        assert_eq!(failed(Some(1), "anything else"), "cannot_fit");
+        assert_eq!(too_slow(Error::new(Kind::Timeout, "ended after 9 s")).code(), "cannot_fit");
+        assert_eq!(too_slow(Error::cancelled()).code(), "cancelled");
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Media {
                 ..Summary::default()
             });
         }
-        let scratch = scratch(path.parent().unwrap_or(Path::new(".")))?;
+        let scratch = tempfile::tempdir()?;
         let probe = self.probe(&Source::file(path), scratch.path(), &CancellationToken::new()).await?;
         let shown = probe.video.as_ref().map(|video| video.shown());
         Ok(Summary {
@@ -170,7 +170,8 @@ impl Media {
     /// # Errors
     /// `tool_failed` when they cannot be read.
     pub async fn mux(&self, video: &Path, audio: &Path, out: &Path, cancel: &CancellationToken) -> Result<()> {
-        let dir = out.parent().unwrap_or(Path::new("."));
+        // Beside the result, so that it can be moved into place.
+        let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let scratch = scratch(dir)?;
         let picture = self.probe(&Source::file(video), scratch.path(), cancel).await?;
         let sound = self.probe(&Source::file(audio), scratch.path(), cancel).await?;
@@ -213,7 +214,7 @@ impl Media {
     /// # Errors
     /// When the file cannot be read at all, or `cancelled`.
     pub async fn feasibility(&self, file: &MediaFile, target: FitTarget, cancel: &CancellationToken) -> Result<String> {
-        let scratch = scratch(file.path.parent().unwrap_or(Path::new(".")))?;
+        let scratch = tempfile::tempdir()?;
         let (sniffed, size) = look(&file.path).await?;
         if sniffed.kind == FileType::Image && !target.audio_only {
             let path = file.path.clone();

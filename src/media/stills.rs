@@ -150,7 +150,7 @@ impl Fit<'_> {
             Ended::TooBig => "its picture is too large",
             Ended::Badly(error) => {
                 tracing::debug!(%error, "the picture cannot be converted");
-                reason(&error)
+                reason(&error).unwrap_or("it can't be converted here")
             }
         };
         let foreign = !matches!(sniffed.extension, "jpg" | "png" | "gif" | "webp");

@@ -68,6 +68,57 @@ async fn of_a_cut_file_what_there_is_is_delivered() {
 }
 
 #[tokio::test]
+async fn damaged_files_end_in_a_playable_file_or_a_reason() {
+    let room = Room::new();
+    let av = "-f lavfi -i testsrc2=s=160x90:r=25:d=1 -f lavfi -i sine=d=1";
+    let files = [
+        clip("d.mp4", &format!("{av} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -movflags +faststart")),
+        clip("d.mkv", &format!("{av} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a libopus")),
+        clip("d.webm", &format!("{av} -c:v libvpx -deadline realtime -cpu-used 8 -c:a libvorbis")),
+        clip("d.gif", "-f lavfi -i testsrc2=s=160x90:r=10:d=1"),
+        clip("d.mp3", "-f lavfi -i sine=d=1"),
+        clip("d.jpg", "-f lavfi -i testsrc2=s=160x90 -frames:v 1"),
+        clip("d.png", "-f lavfi -i testsrc2=s=160x90 -frames:v 1"),
+    ];
+    let mut seed = 3u32;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % below
+    };
+    let mut played = 0;
+    for file in &files {
+        let whole = std::fs::read(file).unwrap();
+        for (damage, cut) in [(3, false), (whole.len() / 50, false), (0, true)] {
+            let mut bytes = whole.clone();
+            for _ in 0..damage {
+                // The first bytes stay, or it is only garbage.
+                let at = 16 + random(bytes.len() - 16);
+                bytes[at] = random(256) as u8;
+            }
+            if cut {
+                bytes.truncate(bytes.len() / 2);
+            }
+            let path = room.dir.path().join(file.file_name().unwrap());
+            std::fs::write(&path, &bytes).unwrap();
+            let limit = bytes.len() as u64 * 2 / 3;
+            let started = Instant::now();
+            match room.fit(&path, limit).await {
+                Ok(made) => {
+                    assert!(made.size <= limit);
+                    Streams::of(&made.path);
+                    played += 1;
+                }
+                Err(error) => {
+                    assert!(["cannot_fit", "no_media"].contains(&error.code()), "{}: {error}", path.display())
+                }
+            }
+            assert!(started.elapsed() < SOON, "{} took {:?}", path.display(), started.elapsed());
+        }
+    }
+    assert!(played > 5, "only {played} were saved");
+}
+
+#[tokio::test]
 async fn a_playlist_posing_as_a_video_reads_no_other_file() {
     let room = Room::new();
     let secret = clip("secret.ts", "-f lavfi -i testsrc2=s=320x180:r=25:d=2 -c:v libx264 -preset ultrafast");
