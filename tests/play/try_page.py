@@ -21,13 +21,14 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PATIENCE = 180  # seconds that anything on the page may take
+PATIENCE = 120  # seconds that anything on the page may take
 
 
 class Browser:
     """Chromium at the other end of two pipes; messages are JSON, each ended by a zero byte."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, served):
+        self.served = served
         name = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
         if not name:
             sys.exit("chromium is not installed")
@@ -106,11 +107,22 @@ class Browser:
         message = {"id": self.count, "sessionId": self.session, "method": "Runtime.evaluate",
                    "params": {"expression": waited, "awaitPromise": True, "returnByValue": True}}
         os.write(self.to, json.dumps(message).encode() + b"\0")
-        answer = self.answers.get(timeout=PATIENCE + 30)
+        answer = self.wait()
         if "exceptionDetails" in answer.get("result", {"exceptionDetails": 1}):
             page = self.evaluate("document.querySelector('#messages')?.innerText")
             raise AssertionError(f"the page never showed {what}; it shows:\n{page}\nand complained: {self.complaints}")
         return answer["result"]["result"].get("value")
+
+    def wait(self):
+        """The next answer, unless what serves the page has ended."""
+        for _ in range(PATIENCE + 30):
+            if self.served.process.poll() is not None:
+                raise AssertionError("the example ended")
+            try:
+                return self.answers.get(timeout=1)
+            except queue.Empty:
+                pass
+        raise AssertionError("the browser does not answer")
 
     def type(self, text):
         """Types as a person: into whatever has the focus, ended by Enter."""
@@ -172,7 +184,7 @@ def main():
     picture = sys.argv[1] if len(sys.argv) > 1 else None
     play = Play()
     folder = tempfile.mkdtemp(prefix="play-browser-")
-    browser = Browser(folder)
+    browser = Browser(folder, play)
     try:
         browser.open(play.url)
         samples = browser.until("links to try", "document.querySelectorAll('#samples button').length && "
@@ -207,7 +219,7 @@ def main():
         assert not browser.complaints, browser.complaints
     finally:
         browser.close()
-        children = play.children()
+        children = play.children() if play.process.poll() is None else []
         code, took = play.stop()
         shutil.rmtree(folder, ignore_errors=True)
     print(f"ended with {code} after {took:.1f} s")
