@@ -87,7 +87,7 @@ class Browser:
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Runtime", "Log", "Page"):
             self.ask(f"{domain}.enable")
-        self.ask("Emulation.setDeviceMetricsOverride", width=1280, height=860, deviceScaleFactor=1, mobile=False)
+        self.ask("Emulation.setDeviceMetricsOverride", width=1280, height=1170, deviceScaleFactor=1, mobile=False)
         self.ask("Page.navigate", url=url)
 
     def evaluate(self, script):
@@ -134,7 +134,10 @@ class Browser:
 
     def picture(self, path):
         data = self.ask("Page.captureScreenshot", format="png")["data"]
-        pathlib.Path(path).write_bytes(base64.b64decode(data))
+        # 256 colours are plenty for a page, and a quarter of the size.
+        palette = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"
+        subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "png_pipe", "-i", "-", "-vf", palette, "-update", "1", path],
+                       input=base64.b64decode(data), check=True)
 
     def close(self):
         try:
@@ -213,6 +216,15 @@ def main():
                              "return m.querySelector('.above')?.textContent.includes('/download') && !m.querySelector('.dots, video') && m.querySelector('.text')?.textContent; })()")
         print("deleted:", said)
         if picture:
+            # A scene of its own, in another channel: a person reading the page sees one conversation from its beginning.
+            browser.evaluate("document.querySelectorAll('#rail button')[1].click()")
+            browser.until("an empty channel", "!document.querySelector('.message')")
+            browser.type("$download " + samples["an X post with four images"])
+            browser.until("four pictures", last_media("img", "e.complete && e.naturalWidth"))
+            browser.type("/download " + samples["a direct mp4"])
+            browser.until("a video", last_media("video", "e.readyState >= 2 && e.videoWidth"))
+            browser.type("/download " + samples["a deleted post"])
+            browser.until("a sentence", "[...document.querySelectorAll('.text')].pop().textContent.includes('exist')")
             browser.evaluate("document.activeElement.blur()")
             browser.picture(picture)
             print("picture:", picture, os.path.getsize(picture), "bytes")
