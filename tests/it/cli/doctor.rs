@@ -1,0 +1,69 @@
+//! `doctor`: what is missing, and what to do about it.
+
+use serde_json::Value;
+
+use super::{Ran, boss_bot, folder};
+use crate::world::{bot::tools_dir, discord::Discord, tls::Authority};
+
+fn check(ran: &Ran, name: &str) -> Value {
+    let found = ran.lines()[0]["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).cloned();
+    found.unwrap_or_else(|| panic!("no {name}: {}", ran.out))
+}
+
+#[tokio::test]
+async fn the_doctor_finds_what_is_there_and_names_the_versions() {
+    let dir = folder();
+    let tools = tools_dir().display().to_string();
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &[("TOOLS_DIR", &tools)]).await;
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    for name in ["settings", "yt-dlp", "gallery-dl", "ffmpeg", "ffprobe", "downloads", "data"] {
+        assert_eq!(check(&ran, name)["state"], "ok", "{}", ran.out);
+    }
+    assert!(check(&ran, "ffmpeg")["found"].as_str().unwrap().contains("libx264"));
+    assert_eq!(check(&ran, "Discord")["state"], "warn", "no token is no failure: fetch needs none");
+    assert!(dir.path().read_dir().unwrap().next().is_none(), "looking leaves nothing behind");
+}
+
+#[tokio::test]
+async fn missing_programs_are_named_with_what_to_do() {
+    let dir = folder();
+    let empty = folder();
+    let path = empty.path().display().to_string();
+    let ran = boss_bot(dir.path(), &["doctor"], &[("PATH", &path)]).await;
+    assert_eq!(ran.code, 9, "{}", ran.out);
+    assert!(ran.out.contains("✗ yt-dlp") && ran.out.contains("boss-bot doctor --fix"), "{}", ran.out);
+    assert!(ran.out.contains("✗ ffmpeg") && ran.out.contains("apt-get install ffmpeg"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn wrong_settings_do_not_keep_the_doctor_from_looking_on() {
+    let dir = folder();
+    let ran = boss_bot(dir.path(), &["doctor"], &[("MAX_FILE_SIZE", "big")]).await;
+    assert_eq!(ran.code, 4, "{}", ran.out);
+    assert!(ran.out.contains("MAX_FILE_SIZE = \"big\"") && ran.out.contains("ffprobe"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn the_token_is_checked_against_discord_and_never_shown() {
+    let dir = folder();
+    let authority = Authority::new();
+    let discord = Discord::start(&authority).await;
+    std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
+    let address = discord.address().to_string();
+    let ask = async |token: &str| {
+        let env = [("DISCORD_TOKEN", token), ("DISCORD_API_ADDRESS", &address), ("NETWORK_CA_FILE", "ca.pem")];
+        let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
+        assert!(!ran.out.contains(token) && !ran.err.contains(token), "{}", ran.out);
+        check(&ran, "Discord")
+    };
+    let good = ask(&discord.token()).await;
+    assert_ne!(good["state"], "fail", "{good}");
+    assert!(good["advice"].as_str().unwrap().contains("permissions=274878024704"), "{good}");
+    let wrong = ask("not-the-token-it-should-be").await;
+    assert_eq!(wrong["state"], "fail", "{wrong}");
+    assert!(wrong["advice"].as_str().unwrap().contains("Reset Token"), "{wrong}");
+    // Nobody listens on port 9: offline is a warning.
+    let env = [("DISCORD_TOKEN", "some-token"), ("DISCORD_API_ADDRESS", "127.0.0.1:9")];
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
+    assert_eq!(check(&ran, "Discord")["state"], "warn", "{}", ran.out);
+}
