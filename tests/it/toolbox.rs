@@ -30,7 +30,7 @@ const MAX_BYTES: u64 = 50 * 1024 * 1024;
 /// The stand-in web, our tools behind the guarded egress, and a folder for jobs.
 pub struct Toolbox {
     pub web: Web,
-    pub tools: Tools,
+    pub tools: Arc<Tools>,
     pub jobs: PathBuf,
     _folder: TempDir,
 }
@@ -56,7 +56,7 @@ impl Toolbox {
         settings.gallery_dl.timeout = Duration::from_secs(10);
         settings.downloads.timeout = Duration::from_secs(60);
         change(&mut settings);
-        let tools = Tools::new(&settings, Egress::new(&settings.network).unwrap());
+        let tools = Arc::new(Tools::new(&settings, Egress::new(&settings.network).unwrap()));
         let jobs = folder.path().join("jobs");
         std::fs::create_dir(&jobs).unwrap();
         Self { web, tools, jobs, _folder: folder }
