@@ -6,7 +6,7 @@
 //!                  └ else    → probe → plan → keep, or steps: remux, copy, encode   (encode, audio)
 //! ```
 //!
-//! [`plan`](mod@plan), [`budget`] and [`search`] decide and touch nothing; the others do what was decided. A file over
+//! `plan`, `budget` and `search` decide and touch nothing; the others do what was decided. A file over
 //! the limit never leaves this room, nor does one that was not written to its end.
 
 mod audio;
@@ -168,13 +168,18 @@ impl Media {
     /// sound that mp4 players don't know is encoded.
     ///
     /// # Errors
-    /// `tool_failed` when they cannot be read.
+    /// `platform_changed` when they are not what they should be, `tool_failed` when ffmpeg cannot join them.
     pub async fn mux(&self, video: &Path, audio: &Path, out: &Path, cancel: &CancellationToken) -> Result<()> {
         // Beside the result, so that it can be moved into place.
         let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let scratch = scratch(dir)?;
-        let picture = self.probe(&Source::file(video), scratch.path(), cancel).await?;
-        let sound = self.probe(&Source::file(audio), scratch.path(), cancel).await?;
+        // Nothing was to be fitted yet: what the platform sent is no media.
+        let odd = |error: Error| match error.kind() {
+            Kind::CannotFit => Error::platform_changed(error.operator_text()),
+            _ => error,
+        };
+        let picture = self.probe(&Source::file(video), scratch.path(), cancel).await.map_err(odd)?;
+        let sound = self.probe(&Source::file(audio), scratch.path(), cancel).await.map_err(odd)?;
         let (Some(picture), Some(track)) = (&picture.video, &sound.audio) else {
             return Err(Error::new(
                 Kind::PlatformChanged,

@@ -374,8 +374,11 @@ async fn picture_and_sound_of_two_files_are_joined() {
         let kept = room.fit(&out, 10 * MIB).await.unwrap();
         assert_eq!(kept.path, out, "what was joined plays as it is");
     }
-    let error = room.media.mux(&m4a_only(), &m4a_only(), &out, &CancellationToken::new()).await.unwrap_err();
-    assert_eq!(error.code(), "platform_changed");
+    let page = clips::made("page.html", |path| std::fs::write(path, "<html>Sign in</html>").unwrap());
+    for (picture, sound) in [(&m4a_only(), &m4a_only()), (&page, &m4a_only()), (&picture, &page)] {
+        let error = room.media.mux(picture, sound, &out, &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(error.code(), "platform_changed");
+    }
 }
 
 fn m4a_only() -> PathBuf {
