@@ -169,7 +169,7 @@ async fn route(link: &str) -> String {
 
 /// What the bot's own log says of the attempts.
 async fn attempts(log: &world::bot::Log, link: &str) -> Option<String> {
-    let plain = link.split(['?', '#']).next().unwrap_or(link).to_owned();
+    let plain = link.split(['?', '#']).next().unwrap_or(link).split("://").last().unwrap_or(link).to_owned();
     let line = log
         .line("the outcome", |line| line.contains("delivered") && line.contains(&plain) && line.contains("attempts"))
         .await;

@@ -291,7 +291,8 @@ fn announce(
         text_commands = intents.contains(GatewayIntents::MESSAGE_CONTENT),
         "connected to Discord"
     );
-    tracing::info!("invite link: {}", permissions::invite(ready.application.id));
+    // Without its scheme: the log takes whatever looks like a URL apart, and browsers add it.
+    tracing::info!("invite link: {}", permissions::invite(ready.application.id).trim_start_matches("https://"));
     let commands = poise::builtins::create_application_commands(&framework.options().commands);
     let http = ctx.http.clone();
     tokio::spawn(async move {
