@@ -130,3 +130,20 @@ async fn reddit_videos_and_crossposts_arrive_by_gallery_dl_too() {
     assert_eq!(got, ["h264 3, aac 3", "h264 3, aac 3"], "{}", said(&output));
     assert!(bench.web.unexpected().is_empty(), "{:?}", bench.web.unexpected());
 }
+
+#[tokio::test]
+async fn a_gif_of_reddit_is_also_there_as_a_video() {
+    let bench = Bench::start().await;
+    let gif = media::image(media::Image::seed(8, media::ImageKind::Gif));
+    let link = bench.web.reddit().post(RedditPost::gallery(&[media::jpg(5), gif.clone()]));
+    let client = bench.client();
+    let json = client.get(format!("{link}.json?raw_json=1")).send().await.unwrap().json::<serde_json::Value>();
+    let post = json.await.unwrap()[0]["data"]["children"][0]["data"].clone();
+    let id = post["gallery_data"]["items"][1]["media_id"].as_str().unwrap();
+
+    let video = client.get(post["media_metadata"][id]["s"]["mp4"].as_str().unwrap()).send().await.unwrap();
+
+    assert_eq!(video.headers()["content-type"], "video/mp4");
+    assert_eq!(video.bytes().await.unwrap(), std::fs::read(media::gif_as_video(&gif)).unwrap());
+    assert_eq!(streams(media::gif_as_video(&gif).as_ref()), "h264 1");
+}

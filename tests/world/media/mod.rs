@@ -256,6 +256,17 @@ pub fn image(spec: Image) -> Media {
     Media { path, mime, width, height, seconds: u32::from(kind == ImageKind::Gif) }
 }
 
+/// A GIF as a video without sound, as platforms offer it besides.
+pub fn gif_as_video(gif: &Media) -> Media {
+    let name = gif.path.file_name().expect("a name").to_string_lossy();
+    let path = make(&format!("{name}.mp4"), |path| {
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.arg("-i").arg(&gif.path).args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
+        run(ffmpeg.args(["-movflags", "+faststart"]).arg(path));
+    });
+    Media { path, mime: "video/mp4", ..gif.clone() }
+}
+
 /// A JPEG of 640 × 480.
 pub fn jpg(seed: u32) -> Media {
     image(Image::seed(seed, ImageKind::Jpg))

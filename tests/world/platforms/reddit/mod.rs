@@ -253,7 +253,7 @@ impl Reddit {
         let name = *request.segments().first()?;
         let image = state.images.get(name)?;
         if request.param("format").as_deref() == Some("mp4") {
-            return Some(Reply::file(media::silent_video(50).path, "video/mp4"));
+            return Some(Reply::file(media::gif_as_video(image).path, "video/mp4"));
         }
         Some(Reply::file(&image.path, image.mime))
     }
