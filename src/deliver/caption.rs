@@ -51,12 +51,13 @@ pub fn caption(metadata: &MediaMetadata) -> String {
     lines.join("\n")
 }
 
-/// Makes text show as written: Discord's markdown, mentions and emoji codes are escaped, control characters dropped.
-/// Links stay whole, in angle brackets.
+/// Makes one line show as written: Discord's markdown, mentions and emoji codes are escaped, control characters dropped.
+/// Links stay whole, in angle brackets. Escapes no more than needed: notifications show the backslashes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
+        let at_start = rest.len() == text.len();
         if let Some(link) = leading_link(rest) {
             out.push('<');
             out.push_str(link);
@@ -65,7 +66,12 @@ pub fn escape(text: &str) -> String {
             continue;
         }
         match first {
-            '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '(' | ')' | '#' | ':' | '@' | '-' => {
+            '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '[' | ']' => {
+                out.push('\\');
+                out.push(first);
+            }
+            // Headings, small print, lists, quotes.
+            '#' | '-' | '+' | '>' if at_start => {
                 out.push('\\');
                 out.push(first);
             }
@@ -181,11 +187,11 @@ mod tests {
             (post(Some("A cat"), None, Some(("ann", Some("Ann")))), format!("**A cat** by Ann\n{link}")),
             (
                 post(None, Some("look at\n\n\n\n  this   cat  "), Some(("ann_1", Some("Ann B")))),
-                format!("**Ann B (\\@ann\\_1)**\n> look at\n> \n> this cat\n{link}"),
+                format!("**Ann B (@ann\\_1)**\n> look at\n> \n> this cat\n{link}"),
             ),
             (
                 post(Some("look at…"), Some("look at this"), Some(("ann", None))),
-                format!("**\\@ann**\n> look at this\n{link}"),
+                format!("**@ann**\n> look at this\n{link}"),
             ),
             (post(Some("  "), Some("\n"), None), link.to_owned()),
             (MediaMetadata { url: "javascript:alert(1)".into(), ..MediaMetadata::default() }, String::new()),
@@ -199,12 +205,14 @@ mod tests {
     fn what_strangers_wrote_is_shown_as_written() {
         let table = [
             ("**bold** _it_ ~~no~~ ||spoil||", r"\*\*bold\*\* \_it\_ \~\~no\~\~ \|\|spoil\|\|"),
-            ("@everyone <@123> <#4>", r"\@everyone \<\@123\> \<\#4\>"),
-            ("[safe](https://evil.example)", r"\[safe\]\(<https://evil.example>\)"),
+            ("@everyone <@123> <#4> <:a:5>", r"@everyone \<@123> \<#4> \<:a:5>"),
+            ("[safe](https://evil.example)", r"\[safe\](<https://evil.example>)"),
             ("see https://t.co/a_b*c.", "see <https://t.co/a_b*c>."),
-            ("https:// alone", r"https\:// alone"),
+            ("https:// alone", "https:// alone"),
             ("# big\u{202e}gnp", r"\# biggnp"),
             ("`code`", r"\`code\`"),
+            ("> said", r"\> said"),
+            ("-# small - not # here", r"\-# small - not # here"),
         ];
         for (text, expected) in table {
             assert_eq!(escape(text), expected);

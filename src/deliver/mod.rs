@@ -91,21 +91,22 @@ mod tests {
 
     #[test]
     fn messages_are_filled_in_order() {
-        let limits = |max_files, batch_bytes| BatchLimits { max_files, batch_bytes };
-        let table: &[(&[u64], BatchLimits, &[std::ops::Range<usize>])] = &[
-            (&[], limits(10, 25), &[]),
-            (&[5], limits(10, 25), &[0..1]),
-            (&[5, 5, 5, 5], limits(10, 25), &[0..4]),
-            (&[5, 5, 5, 5], limits(2, 25), &[0..2, 2..4]),
-            (&[10, 10, 5, 1], limits(10, 25), &[0..3, 3..4]),
-            (&[30, 1, 1], limits(10, 25), &[0..1, 1..3]),
-            (&[1, 30, 1], limits(10, 25), &[0..1, 1..2, 2..3]),
-            (&[25, 25], limits(10, 25), &[0..1, 1..2]),
-            (&[0, 0, 0], limits(0, 0), &[0..1, 1..2, 2..3]),
-            (&[u64::MAX, u64::MAX], limits(10, 25), &[0..1, 1..2]),
-        ];
-        for (sizes, limits, expected) in table {
-            assert_eq!(plan(sizes, *limits), *expected, "{sizes:?} {limits:?}");
+        // Sizes, files and bytes a message, and how many files each message gets.
+        for (sizes, max_files, batch_bytes, expected) in [
+            (&[][..], 10, 25, &[][..]),
+            (&[5], 10, 25, &[1]),
+            (&[5, 5, 5, 5], 10, 25, &[4]),
+            (&[5, 5, 5, 5], 2, 25, &[2, 2]),
+            (&[10, 10, 5, 1], 10, 25, &[3, 1]),
+            (&[30, 1, 1], 10, 25, &[1, 2]),
+            (&[1, 30, 1], 10, 25, &[1, 1, 1]),
+            (&[25, 25], 10, 25, &[1, 1]),
+            (&[0, 0, 0], 0, 0, &[1, 1, 1]),
+            (&[u64::MAX, u64::MAX], 10, 25, &[1, 1]),
+        ] {
+            let lengths: Vec<_> =
+                plan(sizes, BatchLimits { max_files, batch_bytes }).iter().map(ExactSizeIterator::len).collect();
+            assert_eq!(lengths, expected, "{sizes:?} {max_files} {batch_bytes}");
         }
     }
 
