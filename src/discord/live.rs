@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{deliver, deliver::Part, model::MediaFile};
 
+/// "Cannot reply without permission to read message history".
+const NO_REPLIES: u64 = 160_002;
+
 /// Where the conversation is.
 #[derive(Debug, Clone, Copy)]
 pub struct Spot {
@@ -72,7 +75,7 @@ impl Live {
     pub async fn in_channel(rest: Rest, spot: Spot, id: &str, text: &str) -> Result<Self, RestError> {
         let state = State { ticket: None, message: None, text: text.to_owned(), delivered: 0 };
         let live = Self { rest, spot, id: id.to_owned(), state: Mutex::new(state) };
-        let sent = live.create(text, "s", &[]).await?;
+        let sent = live.create(spot.asked, text, "s", &[]).await?;
         live.state.lock().await.message = Some(sent);
         Ok(live)
     }
@@ -140,8 +143,9 @@ impl Live {
             }
             tracing::info!("the live message can't be edited any more: finishing with a message in the channel");
         }
-        let old = if state.ticket.take().is_some() { state.message.take() } else { None };
-        let sent = self.create(text, nonce, files).await?;
+        let old = state.message.filter(|_| state.ticket.is_some());
+        let sent = self.create(self.spot.asked.or(old.map(|old| old.message)), text, nonce, files).await?;
+        state.ticket = None;
         state.message = Some(sent);
         text.clone_into(&mut state.text);
         if let Some(old) = old {
@@ -164,7 +168,8 @@ impl Live {
             }
         }
         state.ticket = None;
-        self.create(text, nonce, files).await
+        let before = state.message.map(|sent| sent.message);
+        self.create(self.spot.asked.or(before), text, nonce, files).await
     }
 
     async fn edit(
@@ -186,18 +191,32 @@ impl Live {
         Ok(sent)
     }
 
-    /// Writes a new message into the channel. The nonce makes Discord return the first one when it is sent twice.
-    async fn create(&self, text: &str, nonce: &str, files: &[MediaFile]) -> Result<Sent, RestError> {
+    /// Writes a new message into the channel, in reply to another where that is possible. The nonce makes Discord return
+    /// the first one when it is sent twice.
+    async fn create(
+        &self,
+        reply_to: Option<serenity::MessageId>,
+        text: &str,
+        nonce: &str,
+        files: &[MediaFile],
+    ) -> Result<Sent, RestError> {
         let mut body = json!({
             "content": text,
             "allowed_mentions": nobody(),
             "nonce": nonce_of(&self.id, nonce),
             "enforce_nonce": true,
         });
-        if let Some(asked) = self.spot.asked {
-            body["message_reference"] = json!({ "message_id": asked.to_string(), "fail_if_not_exists": false });
-        }
         let route = Route::Create(self.spot.channel);
+        if let Some(message) = reply_to {
+            let plain = body.clone();
+            body["message_reference"] = json!({ "message_id": message.to_string(), "fail_if_not_exists": false });
+            match self.rest.send(Call { route, body, files, patience: Patience::Patient }).await {
+                Err(RestError::Forbidden { code, .. } | RestError::Refused { code, .. }) if code == NO_REPLIES => {
+                    body = plain;
+                }
+                other => return other,
+            }
+        }
         self.rest.send(Call { route, body, files, patience: Patience::Patient }).await
     }
 }

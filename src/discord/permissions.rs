@@ -13,10 +13,11 @@ pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::EMBED_LINKS)
     .union(Permissions::READ_MESSAGE_HISTORY);
 
-/// The link with which somebody who manages a server adds the bot with these permissions.
+/// The link with which somebody who manages a server adds the bot with these permissions. Without its scheme: links in
+/// logs are shortened to their hosts, because most of them are nobody's business.
 pub fn invite(application: serenity::ApplicationId) -> String {
     format!(
-        "https://discord.com/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions={}",
+        "discord.com/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions={}",
         NEEDED.bits()
     )
 }

@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use poise::serenity_prelude as serenity;
@@ -41,6 +41,9 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// How long a request may take, uploads apart: those may also take as long as they need at [`SLOWEST`] bytes a second.
 const DEADLINE: Duration = Duration::from_secs(20);
 const SLOWEST: u64 = 64 * 1024;
+
+/// How many places of a channel's bucket progress texts leave free.
+const RESERVE: i64 = 2;
 
 /// Answers are small; anything larger is not Discord's.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -261,6 +264,15 @@ impl Rest {
             (Some((limiter, request)), _) => {
                 let routes = limiter.routes();
                 let bucket = routes.write().await.entry(request.route_ref().ratelimiting_bucket()).or_default().clone();
+                if call.patience == Patience::Once {
+                    // The last places of a channel's bucket are for files and last words; a locked bucket is asleep.
+                    let free = bucket.try_lock().is_ok_and(|limit| {
+                        limit.remaining() > RESERVE || limit.reset().is_none_or(|reset| reset <= SystemTime::now())
+                    });
+                    if !free {
+                        return Ok(Attempt::Wait(Duration::ZERO));
+                    }
+                }
                 bucket.lock().await.pre_hook(request, &|_| {}).await;
                 Some(bucket)
             }

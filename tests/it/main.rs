@@ -2,6 +2,10 @@
 
 mod cli;
 mod crowd;
+mod discord_commands;
+mod discord_connection;
+mod discord_limits;
+mod discord_media;
 mod egress;
 mod fallback;
 mod hazards;
