@@ -8,9 +8,12 @@ use url::Url;
 
 use super::{
     CliTool, Platform,
-    common::link::{Link, canonical, is_word},
+    common::{
+        json::text,
+        link::{Link, canonical, is_word},
+    },
 };
-use crate::model::{PlatformId, Resource, ResourceKind, Tool};
+use crate::model::{Author, MediaMetadata, PlatformId, Resource, ResourceKind, Tool};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("instagram");
@@ -171,6 +174,23 @@ impl Platform for Instagram {
             _ => Vec::new(),
         }
     }
+
+    fn refine(&self, _resource: &Resource, tool: Tool, raw: &[serde_json::Value], metadata: &mut MediaMetadata) {
+        // Posts have no titles; yt-dlp makes some up for file names ("Video by nasa").
+        metadata.title = None;
+        let Some(first) = raw.first() else { return };
+        let (handle, name) = match tool {
+            Tool::YtDlp => (text(first, "/channel").or_else(|| text(first, "/uploader_id")), text(first, "/uploader")),
+            Tool::GalleryDl => (text(first, "/username"), text(first, "/fullname")),
+        };
+        if let Some(handle) = handle {
+            metadata.author = Some(Author {
+                handle: handle.to_owned(),
+                name: name.map(str::to_owned),
+                url: Some(format!("https://www.instagram.com/{handle}/")),
+            });
+        }
+    }
 }
 
 fn is_handle(text: &str) -> bool {
@@ -193,4 +213,38 @@ fn short(kind: &str, token: &str) -> Option<Resource> {
 fn story(id: &str, path: &str) -> Option<Resource> {
     let canonical = canonical("https://www.instagram.com/stories/", &format!("{path}/"))?;
     Some(Resource::new(ID, ResourceKind::Story, id, canonical))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reels_go_to_yt_dlp_first_and_posts_to_gallery_dl() {
+        for (link, expected) in [
+            ("https://www.instagram.com/reel/CxYz_12-abC/", [Tool::YtDlp, Tool::GalleryDl]),
+            ("https://www.instagram.com/p/CxYz_12-abC/", [Tool::GalleryDl, Tool::YtDlp]),
+            ("https://www.instagram.com/stories/nasa/3141592653589793238/", [Tool::GalleryDl, Tool::YtDlp]),
+        ] {
+            let resource = Instagram.route(&Url::parse(link).unwrap()).unwrap();
+            let tools: Vec<_> = Instagram.cli(&resource).iter().map(|call| call.tool).collect();
+            assert_eq!(tools, expected, "{link}");
+        }
+        let page = Instagram.route(&Url::parse("https://www.instagram.com/nasa/").unwrap()).unwrap();
+        assert!(Instagram.cli(&page).is_empty(), "a whole page is not loaded");
+    }
+
+    #[test]
+    fn both_tools_name_the_same_author() {
+        let resource = Instagram.route(&Url::parse("https://www.instagram.com/p/CxYz_12-abC/").unwrap()).unwrap();
+        let by = |tool, info| {
+            let mut metadata = MediaMetadata { title: Some("Video by nasa".into()), ..MediaMetadata::default() };
+            Instagram.refine(&resource, tool, &[info], &mut metadata);
+            assert_eq!(metadata.title, None);
+            metadata.author.unwrap()
+        };
+        let info = serde_json::json!({"channel": "nasa", "uploader": "NASA", "uploader_id": "528817151"});
+        let file = serde_json::json!({"username": "nasa", "fullname": "NASA"});
+        assert_eq!(by(Tool::YtDlp, info), by(Tool::GalleryDl, file));
+    }
 }

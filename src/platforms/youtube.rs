@@ -6,10 +6,13 @@ use url::Url;
 
 use super::{
     CliTool, Platform,
-    common::link::{Link, canonical, is_word},
+    common::{
+        json::{is, list, text},
+        link::{Link, canonical, is_word},
+    },
 };
 use crate::{
-    model::{PlatformId, Resource, ResourceKind, Tool},
+    model::{Extension, MediaMetadata, PlatformId, Resource, ResourceKind, Tool},
     settings::PlatformSettings,
 };
 
@@ -185,6 +188,27 @@ impl Platform for Youtube {
             why: "the only path that keeps up with YouTube's player",
         }]
     }
+
+    fn refine(&self, _resource: &Resource, _tool: Tool, raw: &[serde_json::Value], metadata: &mut MediaMetadata) {
+        let Some(info) = raw.first() else { return };
+        let Some(video_id) = text(info, "/id") else { return };
+        let owned = |pointer: &str| text(info, pointer).map(str::to_owned);
+        let words = |pointer: &str| {
+            list(info, pointer).iter().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        metadata.extension = Some(Extension::Youtube {
+            video_id: video_id.to_owned(),
+            channel_name: owned("/channel").or_else(|| owned("/uploader")),
+            channel_id: owned("/channel_id"),
+            upload_date: owned("/upload_date"),
+            categories: words("/categories"),
+            tags: words("/tags"),
+            is_livestream: is(info, "/was_live")
+                || is(info, "/is_live")
+                || matches!(text(info, "/live_status"), Some("is_live" | "was_live" | "post_live")),
+            format_info: owned("/format"),
+        });
+    }
 }
 
 fn video(id: &str) -> Option<Resource> {
@@ -233,6 +257,35 @@ fn on_site(link: &Link<'_>, url: &Url) -> Option<Resource> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_youtube_has_is_kept() {
+        let info = serde_json::json!({
+            "id": "dQw4w9WgXcQ", "channel": "Cara", "channel_id": "UC1", "upload_date": "20240305", "live_status": "was_live",
+            "categories": ["Music"], "tags": ["tone", "sine"], "format": "137 - 1080p + 140 - audio only",
+        });
+        let youtube = Youtube::new(None);
+        let resource = youtube.route(&Url::parse("https://youtu.be/dQw4w9WgXcQ").unwrap()).unwrap();
+        let mut metadata = MediaMetadata::default();
+        youtube.refine(&resource, Tool::YtDlp, &[info], &mut metadata);
+        assert_eq!(
+            metadata.extension,
+            Some(Extension::Youtube {
+                video_id: "dQw4w9WgXcQ".into(),
+                channel_name: Some("Cara".into()),
+                channel_id: Some("UC1".into()),
+                upload_date: Some("20240305".into()),
+                categories: vec!["Music".into()],
+                tags: vec!["tone".into(), "sine".into()],
+                is_livestream: true,
+                format_info: Some("137 - 1080p + 140 - audio only".into()),
+            })
+        );
+        // What a tool did not tell leaves the rest alone.
+        let mut untouched = MediaMetadata::default();
+        youtube.refine(&resource, Tool::YtDlp, &[], &mut untouched);
+        assert_eq!(untouched, MediaMetadata::default());
+    }
 
     #[test]
     fn the_operators_choice_of_clients_reaches_yt_dlp() {

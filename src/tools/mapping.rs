@@ -172,7 +172,8 @@ fn author_of(person: &Value) -> Option<Author> {
 }
 
 fn item_of_keywords(info: &Value, description_is_alt: bool) -> Item {
-    let extension = text(info, &["extension"]);
+    // The second file of a name is numbered in its extension: `1.jpg`.
+    let extension = text(info, &["extension"]).map(|text| text.rsplit('.').next().unwrap_or_default().to_owned());
     let kind = match text(info, &["type"]).as_deref() {
         Some("animated_gif") => FileType::Gif,
         _ => extension.as_deref().map_or(FileType::Other, kind_of),

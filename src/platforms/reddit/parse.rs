@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Extensions of pictures.
+const PICTURES: &[&str] = &["jpg", "jpeg", "png", "gif", "webp", "avif"];
+
 /// Sites that posts often link to and whose media the tools know.
 const KNOWN_ELSEWHERE: &[&str] = &[
     "youtube.com",
@@ -82,6 +85,7 @@ pub fn listing(body: &Value, resource: &Resource) -> Result<Post> {
     }
     let mut metadata = about(post, resource);
     metadata.duration = items.iter().find_map(|item| item.duration);
+    metadata.thumbnail = items.first().and_then(thumbnail);
     metadata.items = items;
     Ok(Post { metadata, videos })
 }
@@ -114,7 +118,6 @@ pub fn about(post: &Value, resource: &Resource) -> MediaMetadata {
         description: text(post, "/selftext").and_then(non_empty),
         author: author.map(author_named),
         created_at: float(post, "/created_utc").and_then(|seconds| DateTime::from_timestamp(seconds as i64, 0)),
-        thumbnail: link(post, "/preview/images/0/source/url").map(String::from),
         sensitive: is(post, "/over_18"),
         counts: Counts {
             like_count: int(post, "/ups").or_else(|| int(post, "/score")),
@@ -128,6 +131,31 @@ pub fn about(post: &Value, resource: &Resource) -> MediaMetadata {
         }),
         ..MediaMetadata::default()
     }
+}
+
+/// The preview of a post whose first item is a picture: the original. Reddit's own previews are signed addresses, which
+/// do not belong into what is shown or kept.
+pub fn thumbnail(first: &Item) -> Option<String> {
+    let addresses = first.renditions.iter().filter_map(|rendition| rendition.url.as_ref());
+    let is_picture = |url: &&Url| extension(url).is_some_and(|format| PICTURES.contains(&format.as_str()));
+    addresses.filter(is_picture).find(|url| url.query().is_none()).map(ToString::to_string)
+}
+
+/// The pictures of a gallery in the author's order, without those that Reddit failed to process: id, caption, and
+/// whether it moves.
+pub fn gallery_order(post: &Value) -> Vec<(&str, Option<&str>, bool)> {
+    let known = |entry| {
+        let id = text(entry, "/media_id")?;
+        let media = post.get("media_metadata")?.get(id)?;
+        (text(media, "/status") == Some("valid")).then_some(())?;
+        Some((id, text(entry, "/caption"), text(media, "/e") == Some("AnimatedImage")))
+    };
+    list(post, "/gallery_data/items").iter().filter_map(known).collect()
+}
+
+/// The post whose media is shown: the original of a crosspost, else the post itself.
+pub fn shown(post: &Value) -> &Value {
+    original(post).unwrap_or(post)
 }
 
 /// An author's record.
@@ -167,7 +195,8 @@ pub fn media(post: &Value) -> Result<(Vec<Item>, Vec<Streamed>)> {
     Ok((found.items, found.videos))
 }
 
-fn reddit_video(post: &Value) -> Option<&Value> {
+/// The record of a video of `v.redd.it`.
+pub fn reddit_video(post: &Value) -> Option<&Value> {
     ["/secure_media/reddit_video", "/media/reddit_video"]
         .iter()
         .find_map(|at| post.pointer(at).filter(|video| video.is_object()))
@@ -214,10 +243,9 @@ impl Found {
 
     /// The pictures of a gallery in the author's order. Those that Reddit failed to process are left out.
     fn gallery(&mut self, post: &Value) {
-        for entry in list(post, "/gallery_data/items") {
-            let Some(id) = text(entry, "/media_id") else { continue };
-            let Some(media) = post.get("media_metadata").and_then(|all| all.get(id)) else { continue };
-            self.items.extend(gallery_item(id, media, text(entry, "/caption")));
+        for (id, caption, _) in gallery_order(post) {
+            let media = post.get("media_metadata").and_then(|all| all.get(id));
+            self.items.extend(media.and_then(|media| gallery_item(id, media, caption)));
         }
     }
 
@@ -247,9 +275,7 @@ impl Found {
     /// A post that is one picture or GIF.
     fn picture(&mut self, post: &Value) {
         let Some(url) = link(post, "/url_overridden_by_dest").or_else(|| link(post, "/url")) else { return };
-        let Some(format) = extension(&url)
-            .filter(|format| matches!(format.as_str(), "jpg" | "jpeg" | "png" | "gif" | "webp" | "avif"))
-        else {
+        let Some(format) = extension(&url).filter(|format| PICTURES.contains(&format.as_str())) else {
             return self.preview_video(post);
         };
         let preview = "/preview/images/0";
@@ -291,7 +317,7 @@ fn gallery_item(id: &str, media: &Value, caption: Option<&str>) -> Option<Item> 
     let (width, height) = (positive(media, "/s/x"), positive(media, "/s/y"));
     let sized = |rendition: Rendition| Rendition { width, height, ..rendition };
     let mut renditions = Vec::new();
-    let mut kind = FileType::Image;
+    let mut kind = if text(media, "/e") == Some("AnimatedImage") { FileType::Gif } else { FileType::Image };
     if let Some(mp4) = link(media, "/s/mp4") {
         kind = FileType::Gif;
         renditions.push(sized(as_mp4(mp4)));
@@ -316,7 +342,7 @@ fn gallery_item(id: &str, media: &Value, caption: Option<&str>) -> Option<Item> 
 
 /// Why a post that is there has nothing to load.
 fn nothing_in(post: &Value) -> Error {
-    let shown = original(post).unwrap_or(post);
+    let shown = shown(post);
     let words = text(shown, "/selftext").unwrap_or_default();
     if matches!(words, "[removed]" | "[deleted]") || text(shown, "/removed_by_category").is_some() {
         return Error::new(Kind::NotFound, "the post was emptied");

@@ -193,19 +193,27 @@ impl Platform for Twitter {
         if resource.kind != ResourceKind::Post {
             return Vec::new();
         }
+        let post = &resource.canonical;
+        // Both can be told to load one item of the post.
+        let (range, video) = match resource.item {
+            Some(number) => {
+                (vec!["--range".into(), number.to_string()], canonical(post.as_str(), &format!("/video/{number}")))
+            }
+            None => (Vec::new(), None),
+        };
         let gallery_dl = CliTool {
             tool: Tool::GalleryDl,
-            url: resource.canonical.clone(),
+            url: post.clone(),
             extractors: Vec::new(),
-            args: Vec::new(),
+            args: range,
             why: "loads pictures, GIFs and videos of a post, in order",
         };
         let yt_dlp = CliTool {
             tool: Tool::YtDlp,
-            url: resource.canonical.clone(),
+            url: video.unwrap_or_else(|| post.clone()),
             extractors: vec!["twitter", "twitter:.*"],
             args: Vec::new(),
-            why: "knows videos only, and says best why a post is not shown",
+            why: "knows videos only, but also those of quoted posts and cards",
         };
         vec![gallery_dl, yt_dlp]
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use url::Url;
 
 use super::{
     ID, media,
@@ -43,17 +44,14 @@ fn yt_dlp(resource: &Resource, raw: &[Value], metadata: &mut MediaMetadata) {
         view_count: int(info, "/view_count"),
         comment_count: int(info, "/comment_count"),
     };
-    let entries: Vec<&Value> = match info.get("entries").and_then(Value::as_array) {
-        Some(entries) => entries.iter().collect(),
-        None => raw.iter().collect(),
-    };
-    metadata.thumbnail = entries.first().and_then(|entry| text(entry, "/thumbnail")).and_then(media::unsized_link);
-    for (item, entry) in metadata.items.iter_mut().zip(entries) {
+    metadata.thumbnail = metadata.thumbnail.as_deref().and_then(media::unsized_link);
+    for (item, entry) in metadata.items.iter_mut().zip(raw) {
         item.id = text(entry, "/id").map(str::to_owned);
         item.duration = float(entry, "/duration");
         // A silent loop has its own folder on the video host.
-        let address = text(entry, "/url").or_else(|| text(entry, "/formats/0/url")).unwrap_or_default();
-        item.kind = if address.contains("/tweet_video/") { FileType::Gif } else { FileType::Video };
+        let addresses = item.renditions.iter().filter_map(|rendition| rendition.url.as_ref());
+        let is_loop = addresses.map(Url::path).any(|path| path.starts_with("/tweet_video/"));
+        item.kind = if is_loop { FileType::Gif } else { FileType::Video };
     }
     metadata.extension = extension(resource, metadata, false, None);
 }

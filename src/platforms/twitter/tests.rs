@@ -6,7 +6,7 @@ use super::{
     parse::{self, Found, Trouble},
     *,
 };
-use crate::model::{Extension, FileType, Item, Streams};
+use crate::model::{Extension, FileType, Item, Rendition, Streams};
 use crate::platforms::common::testing::mutations;
 
 const POST: &str = "1460323737035677698";
@@ -273,12 +273,11 @@ fn what_the_tools_tell_becomes_what_we_read_ourselves() {
     };
 
     let mut by_yt_dlp = generic(1);
+    by_yt_dlp.thumbnail = Some("https://pbs.twimg.com/ext_tw_video_thumb/1/pu/img/Prev.jpg?name=orig".into());
     let info = json!({
         "id": "1460300000000000001", "title": "NASA - Four views", "description": "Four views &amp; more https://t.co/x",
         "uploader": "NASA", "uploader_id": "NASA", "timestamp": 1637003285.0, "age_limit": 18, "like_count": 321,
         "repost_count": 54, "view_count": 98765, "comment_count": 7, "duration": 12.345,
-        "thumbnail": "https://pbs.twimg.com/ext_tw_video_thumb/1/pu/img/Prev.jpg?name=orig",
-        "url": "https://video.twimg.com/ext_tw_video/1/pu/vid/best.mp4",
     });
     Twitter::default().refine(&resource, Tool::YtDlp, &[info], &mut by_yt_dlp);
     let mut by_gallery_dl = generic(1);
@@ -316,8 +315,10 @@ fn what_the_tools_tell_becomes_what_we_read_ourselves() {
 
 #[test]
 fn a_gif_is_recognised_in_what_yt_dlp_tells() {
-    let mut metadata = MediaMetadata { items: vec![Item::new(FileType::Video, vec![])], ..MediaMetadata::default() };
-    let info = json!({"uploader_id": "a", "formats": [{"url": "https://video.twimg.com/tweet_video/F.mp4"}]});
+    let file = Rendition::at(Url::parse("https://video.twimg.com/tweet_video/F.mp4").unwrap());
+    let mut metadata =
+        MediaMetadata { items: vec![Item::new(FileType::Video, vec![file])], ..MediaMetadata::default() };
+    let info = json!({"uploader_id": "a"});
     refine::refine(&resource("https://x.com/i/status/20"), Tool::YtDlp, &[info], &mut metadata);
     assert_eq!(metadata.items[0].kind, FileType::Gif);
     assert_eq!(metadata.author.unwrap().handle, "a");
