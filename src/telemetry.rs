@@ -191,7 +191,11 @@ pub fn init(settings: &Settings, level: Option<&str>) {
         // Colours would stand between the names and values that the redaction looks for.
         .with_ansi(false);
     // Only fails when logging was started before, and then it works already.
-    let _ = if settings.log.json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+    let _ = if settings.log.json {
+        builder.json().flatten_event(true).with_span_list(false).try_init()
+    } else {
+        builder.try_init()
+    };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let reason = panic.payload();

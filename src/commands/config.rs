@@ -4,8 +4,11 @@ use clap::Subcommand;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use super::{Exit, output};
-use crate::settings::{Loaded, SettingsError};
+use super::{Exit, output, referred};
+use crate::{
+    app::App,
+    settings::{Loaded, SettingsError},
+};
 
 /// Show or check the settings.
 #[derive(Debug, clap::Args)]
@@ -50,7 +53,7 @@ pub(super) fn execute(args: &Args, loaded: Result<Loaded, SettingsError>) -> Exi
             Ok(loaded) => show(loaded, json, changed),
             Err(error) => output::refuse(&error),
         },
-        Action::Check { json } => check(&loaded, json),
+        Action::Check { json } => check(loaded, json),
     }
 }
 
@@ -72,27 +75,33 @@ fn show(loaded: Loaded, json: bool, changed: bool) -> Exit {
     exit
 }
 
-fn check(loaded: &Result<Loaded, SettingsError>, json: bool) -> Exit {
-    let (problems, warnings) = match loaded {
-        Ok(loaded) => (&[][..], &loaded.warnings),
-        Err(error) => (&error.problems[..], &error.warnings),
+/// Everything the loader finds, and what is wrong with the files that settings name.
+fn check(loaded: Result<Loaded, SettingsError>, json: bool) -> Exit {
+    let (set, problems, mut warnings, deeper) = match loaded {
+        Ok(loaded) => {
+            let set = loaded.entries.iter().filter(|entry| entry.source != "default").count();
+            let deeper = referred(&loaded.settings).and_then(|odd| App::new(loaded.settings).map(|_| odd));
+            (set, Vec::new(), loaded.warnings, deeper)
+        }
+        Err(error) => (0, error.problems, error.warnings, Ok(Vec::new())),
     };
-    let exit = if problems.is_empty() { Exit::Ok } else { Exit::Settings };
+    let mut told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    match deeper {
+        Ok(odd) => warnings.extend(odd),
+        Err(error) => told.push(error.operator_text().to_owned()),
+    }
+    let exit = if told.is_empty() { Exit::Ok } else { Exit::Settings };
     if json {
         output::print(|out| {
-            writeln!(out, "{}", json!({ "ok": problems.is_empty(), "problems": problems, "warnings": warnings }))
+            writeln!(out, "{}", json!({ "ok": told.is_empty(), "problems": told, "warnings": warnings }))
         });
         return exit;
     }
-    match loaded {
-        Ok(loaded) => {
-            output::warn(warnings);
-            let set = loaded.entries.iter().filter(|entry| entry.source != "default").count();
-            output::print(|out| {
-                writeln!(out, "The settings are fine: {} settings, {set} of them set by you.", loaded.entries.len())
-            });
-            exit
-        }
-        Err(error) => output::refuse(error),
+    output::warn(&warnings);
+    if told.is_empty() {
+        return output::print(|out| writeln!(out, "The settings can be used. You have set {set} of them."));
     }
+    eprintln!("boss-bot: the settings can't be used:");
+    told.iter().for_each(|problem| eprintln!("  {problem}"));
+    exit
 }

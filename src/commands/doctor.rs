@@ -5,7 +5,7 @@ mod checks;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Exit, output};
+use super::{Exit, output, referred};
 use crate::{
     app::App,
     settings::{Loaded, Overrides, Settings, SettingsError},
@@ -86,6 +86,13 @@ pub(super) async fn execute(args: Args, loaded: Result<Loaded, SettingsError>) -
                 [] => Finding::ok("settings", "fine"),
                 warnings => Finding::warn("settings", warnings.join("; "), advice),
             });
+            match referred(&loaded.settings) {
+                Ok(odd) if odd.is_empty() => {}
+                Ok(odd) => findings.push(Finding::warn("gallery-dl.conf", odd.join("; "), "they are left out")),
+                Err(error) => {
+                    findings.push(Finding::fail("gallery-dl.conf", Exit::Settings, error.operator_text(), "correct it"))
+                }
+            }
             loaded.settings
         }
         Err(error) => {

@@ -19,8 +19,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     app::App,
     model::{self, Kind},
-    settings::{self, Loaded, Overrides},
+    settings::{self, Loaded, Overrides, Settings},
     telemetry,
+    tools::gallery_config,
 };
 
 /// How the program ends. The numbers are documented in `--help` and stable.
@@ -164,6 +165,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);
+            if let Err(error) = referred(&loaded.settings) {
+                return output::unusable(&error);
+            }
             // The summary tells what happened: the log's account of it would only tear the progress bars.
             telemetry::init(&loaded.settings, quiet(&loaded));
             with_app(loaded, |app| fetch::execute(args, app))
@@ -173,6 +177,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             if let Err(exit) = run::check(&loaded.settings) {
                 return exit;
+            }
+            match referred(&loaded.settings) {
+                Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+                Err(error) => return output::unusable(&error),
             }
             with_app(loaded, |app| run::execute(args, app))
         }
@@ -187,10 +195,20 @@ fn quiet(loaded: &Loaded) -> Option<&'static str> {
     (!asked).then_some("error")
 }
 
+/// Reads the files that settings name and that would otherwise be looked at only when a job needs them. Gives back what
+/// looks odd in them.
+fn referred(settings: &Settings) -> model::Result<Vec<String>> {
+    match &settings.gallery_dl.config_file {
+        Some(path) => gallery_config::read(path).map(|(_, warnings)| warnings),
+        None => Ok(Vec::new()),
+    }
+}
+
 fn with_app<F: Future<Output = Exit>>(loaded: Loaded, work: impl FnOnce(Arc<App>) -> F) -> Exit {
     match App::new(loaded.settings) {
         Ok(app) => with_runtime(|| work(Arc::new(app))),
-        Err(error) => output::say(&error),
+        // Nothing but the settings can keep it from being built.
+        Err(error) => output::unusable(&error),
     }
 }
 

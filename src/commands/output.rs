@@ -33,11 +33,10 @@ pub(super) fn warn(warnings: &[String]) {
     }
 }
 
-/// Says what went wrong: one line for the person and one for the operator, who are the same here.
-pub(super) fn say(error: &model::Error) -> Exit {
-    eprintln!("boss-bot: {}", error.user_text());
-    eprintln!("  ({}: {})", error.code(), error.operator_text());
-    Exit::of(error)
+/// Says that something a setting names cannot be used.
+pub(super) fn unusable(error: &model::Error) -> Exit {
+    eprintln!("boss-bot: {}", error.operator_text());
+    Exit::Settings
 }
 
 /// Bytes for people, counted as Discord counts.

@@ -43,7 +43,12 @@ impl Stage {
     }
 
     async fn fetch(&self, args: &[&str]) -> Ran {
-        let env = self.env();
+        self.fetch_with(args, &[]).await
+    }
+
+    async fn fetch_with(&self, args: &[&str], more: &[(&str, &str)]) -> Ran {
+        let mut env = self.env();
+        env.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         boss_bot(self.dir.path(), &[&["fetch"], args].concat(), &env).await
     }
@@ -138,6 +143,21 @@ async fn files_are_made_to_fit_the_size_asked_for() {
     assert_eq!(files.len(), 1);
     let size = files[0].metadata().unwrap().len();
     assert!(size <= 1024 * 1024 && size > 512 * 1024, "{size}");
+}
+
+#[tokio::test]
+async fn a_log_in_json_stays_json_at_the_loudest_level_and_holds_no_secret() {
+    let stage = Stage::set().await;
+    let link = stage.web.file("cdn.example", "/clip.mp4", &media::small_video(6)) + "?signature=hunter2hunter2";
+    let video = stage.web.x().post(Tweet::video(&media::small_video(7)));
+    let ran = stage.fetch_with(&["-o", "out", &link, &video], &[("LOG_LEVEL", "trace"), ("LOG_FORMAT", "json")]).await;
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.err.lines().count() > 10, "the loudest level says more: {}", ran.err);
+    for line in ran.err.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(value["level"].is_string() && value["timestamp"].is_string(), "{line}");
+    }
+    assert!(!ran.err.contains("hunter2") && !ran.err.contains("/ext_tw_video/"), "a signed link in the log");
 }
 
 #[tokio::test]

@@ -60,6 +60,21 @@ async fn config_check_names_every_wrong_setting_with_value_and_source() {
 }
 
 #[tokio::test]
+async fn files_that_settings_name_are_read_before_anything_starts() {
+    let dir = folder();
+    std::fs::write(dir.path().join("gallery-dl.conf"), "{ broken").unwrap();
+    std::fs::write(dir.path().join("ca.pem"), "no certificate").unwrap();
+    for (name, file) in [("GALLERY_DL_CONFIG_FILE", "gallery-dl.conf"), ("NETWORK_CA_FILE", "ca.pem")] {
+        let env = [(name, file), ("DISCORD_TOKEN", "some-token")];
+        for args in [&["config", "check"][..], &["run"], &["fetch", "https://x.com/a/status/1"]] {
+            let ran = boss_bot(dir.path(), args, &env).await;
+            assert_eq!(ran.code, 4, "{args:?}: {}", ran.err);
+            assert!(ran.err.contains(name) && ran.err.contains(file), "{args:?}: {}", ran.err);
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_command_starts_with_settings_it_would_ignore() {
     let dir = folder();
     for args in [&["run"][..], &["fetch", "https://x.com/a/status/1"], &["explain", "https://x.com/a/status/1"]] {
