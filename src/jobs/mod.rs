@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
@@ -54,7 +54,7 @@ pub struct Jobs {
 struct Inner {
     parts: Parts,
     fetcher: Fetcher,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     /// Made at the first request, so that commands which run none leave no folder.
     workshop: Mutex<Option<Arc<Workshop>>>,
     tasks: TaskTracker,
@@ -96,7 +96,7 @@ impl Jobs {
         let fetcher = Fetcher::new(parts.egress.client().clone(), parts.settings.downloads.max_file_bytes);
         let inner = Inner {
             fetcher,
-            slots: Semaphore::new(parts.settings.downloads.max_concurrent.max(1)),
+            slots: Arc::new(Semaphore::new(parts.settings.downloads.max_concurrent.max(1))),
             workshop: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -124,12 +124,13 @@ impl Jobs {
                     let (jobs, progress) = (jobs.clone(), progress.clone());
                     tokio::spawn(async move { jobs.run(request, sink, progress, cancel).await }.in_current_span())
                 };
-                let outcome = task.await.unwrap_or_else(|fault| Outcome {
-                    error: Some(Error::internal(format!("the job broke: {fault}"))),
-                    took: started.elapsed(),
-                    ..Outcome::of(&id)
+                let (outcome, slot) = task.await.unwrap_or_else(|fault| {
+                    let error = Some(Error::internal(format!("the job broke: {fault}")));
+                    (Outcome { error, took: started.elapsed(), ..Outcome::of(&id) }, None)
                 });
                 jobs.settle(&link, &outcome);
+                // Only now: the log never shows more at work than may be.
+                drop(slot);
                 progress.set(Phase::Done);
                 outcome
             };
@@ -182,14 +183,14 @@ impl Jobs {
         sink: Arc<dyn Sink>,
         progress: Progress,
         cancel: CancellationToken,
-    ) -> Outcome {
+    ) -> (Outcome, Option<Slot>) {
         let (inner, started) = (&self.inner, Instant::now());
         let ahead = inner.queued.fetch_add(1, Relaxed);
         if inner.slots.available_permits() == 0 {
             progress.set(Phase::Queued { ahead });
         }
         let slot = tokio::select! {
-            slot = inner.slots.acquire() => slot.ok(),
+            slot = inner.slots.clone().acquire_owned() => slot.ok().map(|permit| Slot::taken(inner, permit)),
             () = cancel.cancelled() => None,
         };
         inner.queued.fetch_sub(1, Relaxed);
@@ -197,9 +198,8 @@ impl Jobs {
         if slot.is_none() {
             outcome.error = Some(Error::cancelled());
             outcome.took = started.elapsed();
-            return outcome;
+            return (outcome, None);
         }
-        inner.running.fetch_add(1, Relaxed);
         tracing::info!(waited = started.elapsed().as_secs_f32(), "at work on a request");
         match inner.workshop().and_then(|workshop| workshop.folder(&request.id)) {
             Ok(folder) => {
@@ -208,9 +208,8 @@ impl Jobs {
             }
             Err(error) => outcome.error = Some(error),
         }
-        inner.running.fetch_sub(1, Relaxed);
         outcome.took = started.elapsed();
-        outcome
+        (outcome, slot)
     }
 
     /// Counts an ended request and writes its one line into the log.
@@ -230,6 +229,25 @@ impl Jobs {
                 tracing::warn!(link, platform, attempts, code, reason, seconds, "not delivered");
             }
         }
+    }
+}
+
+/// The right to be at work. Given back when dropped, also by a panic.
+struct Slot {
+    inner: Arc<Inner>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slot {
+    fn taken(inner: &Arc<Inner>, permit: OwnedSemaphorePermit) -> Self {
+        inner.running.fetch_add(1, Relaxed);
+        Self { inner: inner.clone(), _permit: permit }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.inner.running.fetch_sub(1, Relaxed);
     }
 }
 

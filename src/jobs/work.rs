@@ -314,7 +314,12 @@ impl<'a> Work<'a> {
 /// Notes where metadata came from, whichever path filled it.
 fn stamp(metadata: &mut MediaMetadata, resource: &Resource, path: &Path) {
     metadata.platform = resource.platform.to_string();
-    metadata.url = resource.canonical.to_string();
+    let mut url = resource.canonical.clone();
+    if resource.kind == ResourceKind::File {
+        // Links to files are often signed by their query, and this one is shown to everybody.
+        url.set_query(None);
+    }
+    metadata.url = url.into();
     if metadata.id.is_empty() {
         metadata.id.clone_from(&resource.id);
     }
