@@ -10,6 +10,7 @@ mod egress;
 mod fallback;
 mod hazards;
 mod media;
+mod platforms_others;
 mod platforms_reddit;
 mod platforms_stage;
 mod platforms_twitter;
