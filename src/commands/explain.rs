@@ -1,7 +1,7 @@
 //! `boss-bot explain`: where a link would go and why, without touching the network.
 
 use std::{
-    io::{self, BufRead, Write},
+    io::{self, BufRead, IsTerminal, Write},
     sync::Arc,
 };
 
@@ -59,14 +59,20 @@ struct Refused {
 pub(super) fn execute(args: &Args, settings: Settings) -> Exit {
     let settings = Arc::new(settings);
     let strategy = Strategy::new(settings.clone(), Arc::new(Registry::standard(&settings)));
+    let typed = io::stdin().is_terminal();
     print(|out| {
         for link in &args.links {
             if link == "-" {
-                for line in io::stdin().lock().lines() {
+                for line in io::stdin().lock().split(b'\n') {
+                    // A byte that is no text spoils its own line, not the thousand after it.
                     let line = line?;
+                    let line = String::from_utf8_lossy(&line);
                     let line = line.trim();
                     if !line.is_empty() && !line.starts_with('#') {
                         tell(&strategy, line, args.json, out)?;
+                        if typed {
+                            out.flush()?;
+                        }
                     }
                 }
             } else {

@@ -55,12 +55,12 @@ fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Command {
     command
 }
 
-async fn boss_bot_reading(input: &str, dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
+async fn boss_bot_reading(input: &[u8], dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
     let mut child = command(dir, args, env).spawn().expect("the binary starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_owned();
     // Beside reading, so that neither side waits for the other with a full pipe.
-    let writer = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
+    let writer = tokio::spawn(async move { stdin.write_all(&input).await });
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").expect("its output");
     // A command that reads nothing may have closed the pipe.
     let _ = writer.await;
@@ -68,7 +68,7 @@ async fn boss_bot_reading(input: &str, dir: &Path, args: &[&str], env: &[(&str, 
 }
 
 async fn boss_bot(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
-    boss_bot_reading("", dir, args, env).await
+    boss_bot_reading(b"", dir, args, env).await
 }
 
 /// An empty folder for one command.

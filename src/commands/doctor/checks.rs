@@ -33,8 +33,9 @@ const SPACE_TIGHT: u64 = 2 << 30;
 /// Below this not even one video has room.
 const SPACE_NONE: u64 = 256 << 20;
 
-/// The oldest JavaScript runtimes that yt-dlp takes (its own documentation).
-const RUNTIMES: &[(&str, u32)] = &[("deno", 2), ("node", 22)];
+/// The oldest deno that yt-dlp takes (its own `MIN_SUPPORTED_VERSION`). It is the one JavaScript runtime that yt-dlp uses
+/// without being told to.
+const OLDEST_DENO: (u32, u32) = (2, 3);
 
 /// The permissions a bot needs: view channels, send messages (in threads too), embed links, attach files, read history.
 const PERMISSIONS: u64 = (1 << 10) | (1 << 11) | (1 << 38) | (1 << 14) | (1 << 15) | (1 << 16);
@@ -140,27 +141,26 @@ fn first_version(text: &str) -> String {
 /// yt-dlp asks a JavaScript runtime to solve YouTube's riddles; without one some formats are missing.
 async fn javascript() -> Finding {
     const NAME: &str = "JavaScript";
-    let mut old = Vec::new();
-    for (runtime, oldest) in RUNTIMES {
-        let Some(program) = in_path(runtime) else { continue };
-        let Ok(version) = output(runtime, &program, &["--version"]).await else { continue };
-        let number = version
-            .split_whitespace()
-            .map(|word| word.trim_start_matches('v'))
-            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        let number = number.unwrap_or_default().to_owned();
-        let major = number.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        if major >= Some(*oldest) {
-            return Finding::ok(NAME, format!("{runtime} {number}"));
+    let (oldest, minor) = OLDEST_DENO;
+    let lacking = |found: String| {
+        let found = format!("{found}: YouTube works, with fewer formats");
+        Finding::warn(NAME, found, format!("install deno {oldest}.{minor} or later (https://deno.com)"))
+    };
+    let Some(program) = in_path("deno") else { return lacking("no deno in PATH".into()) };
+    match output("deno", &program, &["--version"]).await {
+        Ok(text) if deno_version(&text) >= Some(OLDEST_DENO) => {
+            let version = text.split_whitespace().nth(1).unwrap_or_default();
+            Finding::ok(NAME, format!("deno {version}"))
         }
-        old.push(format!("{runtime} {number} is too old"));
+        Ok(text) => lacking(format!("{} is too old", text.lines().next().unwrap_or("deno"))),
+        Err(error) => lacking(error.operator_text().to_owned()),
     }
-    let found = if old.is_empty() { "no runtime".to_owned() } else { old.join(", ") };
-    Finding::warn(
-        NAME,
-        format!("{found}: YouTube works, with fewer formats"),
-        "install deno 2.3 or later, or node 22 or later",
-    )
+}
+
+/// `deno 2.5.1 (stable, …)` → `(2, 5)`.
+fn deno_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split_whitespace().nth(1)?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {
@@ -309,6 +309,8 @@ mod tests {
         assert!(pinned("yt-dlp").is_some_and(|version| version.starts_with("20")));
         assert!(pinned("gallery-dl").is_some());
         assert_eq!(pinned("no-such-tool"), None);
+        assert!(deno_version("deno 2.5.1 (stable, release)") >= Some(OLDEST_DENO));
+        assert!(deno_version("deno 2.1.0") < Some(OLDEST_DENO) && deno_version("what") < Some(OLDEST_DENO));
         assert_eq!(first_version("ffmpeg version 5.1.9-0+deb12u1 Copyright (c)"), "5.1.9-0+deb12u1");
     }
 

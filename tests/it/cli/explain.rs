@@ -86,16 +86,17 @@ async fn what_is_no_link_is_answered_too() {
 #[tokio::test]
 async fn thousands_of_links_are_read_from_standard_input_in_no_time() {
     let dir = folder();
-    let mut input = "# a comment\n\n   \n".to_owned();
+    let mut input = b"# a comment\n\n   \nno text: \xff\xfe\n".to_vec();
     for number in 0..5000 {
-        input.push_str(&format!("  https://x.com/a/status/{}\r\n", 1_000_000 + number));
+        input.extend(format!("  https://x.com/a/status/{}\r\n", 1_000_000 + number).bytes());
     }
     let started = std::time::Instant::now();
     let ran = boss_bot_reading(&input, dir.path(), &["explain", "--json", "-"], &[]).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     let lines = ran.lines();
-    assert_eq!(lines.len(), 5000);
-    assert_eq!(lines[4999]["id"], "1004999");
+    assert_eq!(lines.len(), 5001);
+    assert_eq!(lines[0]["error"]["code"], "unsupported_url", "the odd line: {}", lines[0]);
+    assert_eq!(lines[5000]["id"], "1004999");
     // A process start or a look-up for each would take minutes.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
