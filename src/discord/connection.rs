@@ -320,6 +320,7 @@ async fn on_event(
                 tracing::warn!(guild = %guild.id, %missing, "permissions are missing in a server: some channels may not work");
             }
         }
+        serenity::FullEvent::InteractionCreate { interaction } => forget(framework.serenity_context, interaction).await,
         serenity::FullEvent::Resume { .. } => tracing::info!("the session was resumed"),
         serenity::FullEvent::Ready { data_about_bot } => {
             tracing::debug!(session_servers = data_about_bot.guilds.len(), "a session began");
@@ -327,6 +328,20 @@ async fn on_event(
         _ => {}
     }
     Ok(())
+}
+
+/// serenity keeps a rate limit for each interaction it ever answered. Events come here when their command has ended.
+async fn forget(ctx: &serenity::Context, interaction: &serenity::Interaction) {
+    let (interaction_id, token) = match interaction {
+        serenity::Interaction::Command(command) | serenity::Interaction::Autocomplete(command) => {
+            (command.id, &command.token)
+        }
+        _ => return,
+    };
+    if let Some(limiter) = &ctx.http.ratelimiter {
+        let route = serenity::Route::InteractionResponse { interaction_id, token };
+        limiter.routes().write().await.remove(&route.ratelimiting_bucket());
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub fn missing(ctx: Context<'_>, files: bool) -> Permissions {
     }
     let wanted = if files { Permissions::ATTACH_FILES } else { Permissions::empty() };
     match ctx {
+        // Somebody brought the bot along into a server that it is no member of: there it has no rights of its own.
+        poise::Context::Application(app) if is_brought_along(app.interaction) => Permissions::empty(),
         // Answering an interaction needs no permission; attaching files to the answer does.
         poise::Context::Application(app) => {
             app.interaction.app_permissions.map_or_else(Permissions::empty, |has| wanted - has)
@@ -38,6 +40,14 @@ pub fn missing(ctx: Context<'_>, files: bool) -> Permissions {
             (wanted | send | Permissions::VIEW_CHANNEL) - has
         }),
     }
+}
+
+/// Whether only its user installed the bot, not the server.
+fn is_brought_along(interaction: &serenity::CommandInteraction) -> bool {
+    use serenity::AuthorizingIntegrationOwner as Owner;
+    let owners = &interaction.authorizing_integration_owners.0;
+    let by = |wanted: fn(&Owner) -> bool| owners.iter().any(wanted);
+    by(|owner| matches!(owner, Owner::UserInstall(_))) && !by(|owner| matches!(owner, Owner::GuildInstall(_)))
 }
 
 /// What the bot may do in the command's channel, from the cache, and whether the channel is a thread.

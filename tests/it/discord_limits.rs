@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::world::{
     discord::{Channel, Fault, FaultAnswer, MIB, permissions},
     media,
+    platforms::Tweet,
     stage::World,
 };
 
@@ -157,4 +158,73 @@ async fn files_that_could_not_be_uploaded_are_kept() {
     kept.retain(|path| path.starts_with(world.downloads().join("kept")));
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(media::sha256(&kept[0]), clip.sha256());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_uploads_at_once_are_streamed_and_never_in_memory() {
+    let world = World::start().await;
+    let mut bot = world.bot(&[("UPLOAD_ENABLE_PROGRESS_UPDATES", "false"), ("LOG_LEVEL", "info")]).await;
+    let size = 60 * MIB;
+    let clip = media::padded_video(size, 260);
+    bot.during(async {
+        let boosted = world.discord.guild("Boosted", 3).channel("general");
+        let links: Vec<_> =
+            (0..3).map(|number| world.web.file("files.example", &format!("/{number}.mp4"), &clip)).collect();
+        let mut calls = Vec::new();
+        for link in &links {
+            calls.push(world.discord.user("ann").slash(&boosted, "download", json!({"url": link})).await);
+        }
+        for call in calls {
+            assert_eq!(call.final_message().await.attachments[0].size, size);
+        }
+    })
+    .await;
+    let (_, peak) = bot.memory();
+    // One file in memory would be more than this; the bot itself needs the rest, and more in a debug build.
+    assert!(peak < size + 40 * MIB, "the peak was {} MiB", peak / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follow_up_whose_answer_was_lost_is_not_posted_twice() {
+    let world = World::start().await;
+    let mut bot = world.bot(&[("UPLOAD_ENABLE_PROGRESS_UPDATES", "false"), ("UPLOAD_MAX_FILES_PER_BATCH", "1")]).await;
+    let images: Vec<_> = (270..272).map(media::jpg).collect();
+    let link = world.web.x().post(Tweet::images(&images).by("ann", "Ann").text("Two"));
+    bot.during(async {
+        let general = general(&world);
+        let ann = world.discord.user("ann");
+        // Follow-ups have no nonce: what may have been posted is not tried again.
+        let follow_up = |answer| Fault::on("/webhooks/", answer).method("POST").times(1);
+        world.discord.fault(follow_up(FaultAnswer::LoseAnswer));
+        let call = ann.slash(&general, "download", json!({"url": link})).await;
+        call.says("❌").await;
+        let files: usize = call.messages().iter().map(|message| message.attachments.len()).sum();
+        assert_eq!(files, 2, "both are there, once");
+        // One that never arrived whole is.
+        world.discord.fault(follow_up(FaultAnswer::Status(502)));
+        let call = ann.slash(&general, "download", json!({"url": link})).await;
+        assert_eq!(call.with_files(2).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_direct_messages_and_servers_without_the_bot_get_their_files_too() {
+    let world = World::start().await;
+    let guild = world.discord.guild("No boost", 0);
+    let thread = guild.thread(&guild.channel("general"), "clips");
+    let mut bot = world.bot(&[]).await;
+    let link = world.web.file("files.example", "/anywhere.mp4", &media::small_video(280));
+    bot.during(async {
+        let ann = world.discord.user("ann");
+        for place in [thread, ann.dm()] {
+            ann.slash(&place, "download", json!({"url": link})).await.final_message().await;
+            ann.says(&place, &format!("$download {link}")).await.final_message().await;
+        }
+        let elsewhere = world.discord.guild("Elsewhere", 0);
+        let channel = elsewhere.channel("general");
+        elsewhere.removes_the_bot();
+        ann.slash(&channel, "download", json!({"url": link})).await.final_message().await;
+    })
+    .await;
 }
