@@ -85,27 +85,29 @@ impl<'a> Work<'a> {
             outcome.metadata = Some(loaded.metadata);
             return Ok(());
         }
-        let originals = self.describe(&mut loaded).await?;
-        loaded.metadata.file_size_bytes = Some(originals.iter().map(|file| file.size).sum());
-        loaded.metadata.files = originals;
+        let mut pending = self.describe(&mut loaded).await?;
+        loaded.metadata.file_size_bytes = Some(pending.iter().map(|file| file.size).sum());
+        // A caption may name what the post holds, so the files stand there while they are sent, too.
+        loaded.metadata.files.clone_from(&pending);
         let metadata = outcome.metadata.insert(loaded.metadata);
-        let settings = &self.kit.parts.settings;
-        match self.deliver(metadata, sink, &mut outcome.posted.places).await {
+        let result = self.deliver(&mut pending, metadata, sink, &mut outcome.posted.places).await;
+        let wanted = match &result {
             Ok(()) => {
-                if !settings.upload.cleanup_after_success && sink.limit().is_some() {
-                    outcome.kept = Some(self.folder.keep(&mut metadata.files)?);
-                }
-                Ok(())
+                pending.clone_from(&metadata.files);
+                !self.kit.parts.settings.upload.cleanup_after_success && sink.limit().is_some()
             }
-            Err(error) => {
-                // What was loaded is worth keeping unless nobody wants it any more, or it never could be delivered.
-                if !self.cancel.is_cancelled() && !error.kind().is_fatal() {
-                    outcome.kept = Some(self.folder.keep(&mut metadata.files)?);
-                    tracing::warn!(place = ?outcome.kept, "files that could not be delivered are kept");
-                }
-                Err(error)
+            // What was loaded is worth keeping unless nobody wants it any more, or it never could be delivered.
+            Err(error) => !self.cancel.is_cancelled() && !error.kind().is_fatal(),
+        };
+        if wanted {
+            let kept = self.folder.keep(&mut pending)?;
+            tracing::info!(place = %kept.display(), "files are kept");
+            if result.is_ok() {
+                metadata.files = pending;
             }
+            outcome.kept = Some(kept);
         }
+        result
     }
 
     /// Finds the platform; short links are followed first, through the guarded client.
@@ -246,33 +248,48 @@ impl<'a> Work<'a> {
         sink.limit().map(|limit| UploadLimit { per_file: wish.map_or(limit.per_file, |wish| wish.min(limit.per_file)) })
     }
 
-    /// Fits, plans and sends, and once more for what the place refused as too large.
-    async fn deliver(&self, metadata: &mut MediaMetadata, sink: &dyn Sink, places: &mut Vec<String>) -> Result<()> {
+    /// Fits, plans and sends, and once more for what the place refused as too large. A file that can't be made to fit
+    /// does not hold up the others.
+    ///
+    /// `pending` holds the files as loaded; afterwards those that were not delivered. What was delivered, as it was
+    /// delivered, stands in `metadata`.
+    async fn deliver(
+        &self,
+        pending: &mut Vec<MediaFile>,
+        metadata: &mut MediaMetadata,
+        sink: &dyn Sink,
+        places: &mut Vec<String>,
+    ) -> Result<()> {
         let upload = &self.kit.parts.settings.upload;
         let batches = BatchLimits { max_files: upload.max_files_per_batch, batch_bytes: upload.batch_bytes };
-        let originals = metadata.files.clone();
-        let (mut sent, mut refits, mut parts_sent) = (0, 0, 0);
-        let mut ready = Vec::new();
-        while sent < originals.len() {
+        let all = pending.len();
+        let (mut refits, mut left_out, mut sent) = (0, Vec::new(), Vec::new());
+        while !pending.is_empty() {
             let limit = self.limit(sink);
-            ready.truncate(sent);
-            for original in &originals[sent..] {
-                ready.push(self.fit(original, limit, originals.len(), refits).await?);
+            let (mut fitting, mut ready) = (Vec::new(), Vec::new());
+            for original in pending.iter() {
+                match self.fit(original, limit, all, refits).await {
+                    Ok(file) => {
+                        ready.push(file);
+                        fitting.push(original.clone());
+                    }
+                    Err(error) if all > 1 && *error.kind() == Kind::CannotFit => left_out.push(error),
+                    Err(error) => return Err(error),
+                }
             }
-            metadata.files.clone_from(&ready);
-            let sizes: Vec<u64> = ready[sent..].iter().map(|file| file.size).collect();
+            *pending = fitting;
+            let sizes: Vec<u64> = ready.iter().map(|file| file.size).collect();
             let plan = deliver::plan(&sizes, batches);
-            let first = sent;
             for (index, range) in plan.iter().enumerate() {
-                let of = parts_sent + plan.len() - index;
-                self.progress.set(Phase::Uploading { part: parts_sent + 1, of });
-                let files = &ready[first + range.start..first + range.end];
-                let part = Part { request: &self.request.id, metadata, files, index: parts_sent, of };
+                let of = places.len() + plan.len() - index;
+                self.progress.set(Phase::Uploading { part: places.len() + 1, of });
+                let files = &ready[range.clone()];
+                let part = Part { request: &self.request.id, metadata, files, index: places.len(), of };
                 match self.guarded(async { Ok(sink.send(part).await) }).await? {
                     Ok(place) => {
                         places.push(place);
-                        sent += files.len();
-                        parts_sent += 1;
+                        sent.extend_from_slice(files);
+                        pending.drain(..range.len());
                     }
                     Err(SendError::TooLarge) => {
                         refits += 1;
@@ -287,7 +304,13 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        Ok(())
+        metadata.file_size_bytes = Some(sent.iter().map(|file| file.size).sum());
+        metadata.files = sent;
+        match left_out.into_iter().next() {
+            Some(error) if places.is_empty() => Err(error),
+            Some(error) => Err(error.with_detail(format!("{} of {all} files", all - metadata.files.len()))),
+            None => Ok(()),
+        }
     }
 
     /// Makes one file fit.

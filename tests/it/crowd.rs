@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::world::{
     discord::{Channel, Conversation},
     media::{self, Media},
-    platforms::Tweet,
+    platforms::{InstagramPost, Tweet},
     stage::World,
 };
 
@@ -98,6 +98,29 @@ fn most_at_work(log: &str) -> i32 {
         most = most.max(now);
     }
     most
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_that_cannot_fit_does_not_hold_up_the_others() {
+    let world = World::start().await;
+    let channel = world.discord.guild("small", 0).channel("general");
+    // Ten minutes in 300 kB would be 4 kbit/s: refused. The pictures are far below it.
+    let long = media::video(media::Video { seconds: 600, width: 160, height: 90, ..media::Video::seed(91) });
+    let pictures = [media::jpg(92), media::jpg(93)];
+    let post = InstagramPost::carousel(&[pictures[0].clone(), long, pictures[1].clone()]);
+    let link = world.web.instagram().post(post);
+    let mut bot = world.bot(&[("COMPRESSION_TARGET_SIZE_MB", "300KB")]).await;
+    bot.during(async {
+        let call = world.discord.user("ann").slash(&channel, "download", json!({"url": link})).await;
+        let messages = call.with_files(2).await;
+        let got: Vec<String> =
+            messages.iter().flat_map(|message| &message.attachments).map(|file| media::sha256(file.path())).collect();
+        assert_eq!(got, pictures.each_ref().map(Media::sha256));
+        call.says("1 of 3 files").await;
+    })
+    .await;
+    bot.stop().await;
+    assert_eq!(world.left_behind(), Vec::<std::path::PathBuf>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
