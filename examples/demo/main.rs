@@ -83,7 +83,7 @@ async fn show(
     let nadia = world.discord.user("nadia");
     let typed = Instant::now();
     // Every second link by prefix: both doors lead to the same place.
-    let call = if turn % 2 == 0 {
+    let call = if turn.is_multiple_of(2) {
         println!("nadia  /download url:{}", sample.link);
         nadia.slash(channel, "download", json!({"url": sample.link})).await
     } else {

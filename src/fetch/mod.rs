@@ -1,6 +1,6 @@
 //! Downloads what an extractor found: picks renditions, loads them, muxes sound and picture when they come apart.
 //!
-//! [`select`] decides what to load (pure), `transfer.rs` loads one file, `sniff.rs` judges what was served; here they
+//! [`fn@select`] decides what to load (pure), `transfer.rs` loads one file, `sniff.rs` judges what was served; here they
 //! are put together for all items of a post.
 
 mod progress;

@@ -181,7 +181,7 @@ mod tests {
     fn every_setting_has_a_section_and_an_example() {
         for spec in SPECS {
             assert!(SECTIONS.iter().any(|(section, _)| spec.path.starts_with(&format!("{section}."))), "{}", spec.path);
-            assert!(spec.default.is_some() != !spec.example.is_empty(), "{}: a default or an example", spec.name);
+            assert_eq!(spec.default.is_some(), spec.example.is_empty(), "{}: a default or an example", spec.name);
             assert!(spec.doc.ends_with('.'), "{}", spec.name);
         }
     }

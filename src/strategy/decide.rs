@@ -59,7 +59,7 @@ pub fn paths(flags: Flags, tools: Vec<CliTool>) -> Vec<Path> {
     api.into_iter().chain(tools).collect()
 }
 
-/// [`paths`] in words.
+/// `paths` in words.
 pub fn plan(flags: Flags, has_api: bool, tools: Vec<CliTool>) -> Vec<PlannedAttempt> {
     let off = has_api && !flags.api;
     paths(flags, tools)

@@ -32,7 +32,7 @@ fn place(world: &World, number: u32) -> (String, Vec<Media>) {
 
 async fn ask(world: &World, channel: &Channel, number: u32, link: &str) -> Conversation {
     let user = world.discord.user(&format!("member {}", number % 5));
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         user.slash(channel, "download", json!({"url": link})).await
     } else {
         user.says(channel, &format!("$download {link}")).await

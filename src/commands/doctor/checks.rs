@@ -214,7 +214,10 @@ fn space(settings: &Settings) -> Finding {
     let there = dir.ancestors().find(|candidate| candidate.exists()).unwrap_or(dir);
     let free = match statvfs(there) {
         // Both are 32 or 64 bits wide depending on the system.
-        Ok(stat) => u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())),
+        Ok(stat) => {
+            let bytes = u128::from(stat.blocks_available()) * u128::from(stat.fragment_size());
+            u64::try_from(bytes).unwrap_or(u64::MAX)
+        }
         Err(error) => return Finding::warn("disk", format!("free space is unknown: {error}"), "look yourself"),
     };
     let found = format!("{} free for downloads", size(free));
