@@ -10,7 +10,7 @@ use std::{
 use url::Url;
 
 use crate::{
-    model::{Error, Kind, Options, ResourceKind, Result},
+    model::{Error, Kind, Options, ResourceKind, Result, Tool},
     platforms::CliTool,
     settings,
 };
@@ -70,8 +70,10 @@ impl Call<'_> {
 }
 
 /// How many items of a resource are loaded at the most.
-pub(super) fn items(kind: ResourceKind) -> usize {
+pub(super) fn items(tool: Tool, kind: ResourceKind) -> usize {
     match kind {
+        // gallery-dl knows galleries where we know nothing; for yt-dlp a list on an unknown page is endless.
+        ResourceKind::Unknown if tool == Tool::GalleryDl => ITEMS_OF_A_LIST,
         ResourceKind::Post | ResourceKind::Story => ITEMS_OF_A_POST,
         ResourceKind::Playlist | ResourceKind::Profile => ITEMS_OF_A_LIST,
         ResourceKind::Video | ResourceKind::File | ResourceKind::ShortLink | ResourceKind::Unknown => 1,

@@ -209,7 +209,7 @@ pub fn classify(failure: &Failure<'_>) -> Verdict {
         None => ExternalToolError {
             tool: failure.tool.name().to_owned(),
             code: failure.code,
-            stderr: failure.words.to_owned(),
+            stderr: tail(failure.words).to_owned(),
         }
         .into(),
     };
@@ -301,6 +301,16 @@ fn error_of(class: Class, failure: &Failure<'_>) -> Error {
         Class::Protected => error.with_detail("it is copy-protected"),
         _ => error,
     }
+}
+
+/// As much of the end as an operator may want to read.
+fn tail(words: &str) -> &str {
+    const BYTES: usize = 16 * 1024;
+    let mut from = words.len().saturating_sub(BYTES);
+    while !words.is_char_boundary(from) {
+        from += 1;
+    }
+    words.get(from..).unwrap_or_default()
 }
 
 /// The end of what was said, short enough for a line of the log.

@@ -1,5 +1,7 @@
 //! The generic reading of the tools' own JSON. What only one platform means by a field is for `Platform::refine`.
 
+use std::path::Path;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use url::Url;
@@ -172,11 +174,18 @@ fn author_of(person: &Value) -> Option<Author> {
 }
 
 fn item_of_keywords(info: &Value, description_is_alt: bool) -> Item {
+    // The name of what was written follows the content; before that there is only what the site says.
+    let written =
+        text(info, &[PATH_KEY]).and_then(|path| Some(Path::new(&path).extension()?.to_string_lossy().into_owned()));
     // The second file of a name is numbered in its extension: `1.jpg`.
-    let extension = text(info, &["extension"]).map(|text| text.rsplit('.').next().unwrap_or_default().to_owned());
-    let kind = match text(info, &["type"]).as_deref() {
-        Some("animated_gif") => FileType::Gif,
-        _ => extension.as_deref().map_or(FileType::Other, kind_of),
+    let told = || text(info, &["extension"]).map(|text| text.rsplit('.').next().unwrap_or_default().to_owned());
+    let extension = written.or_else(told);
+    let kind = match (text(info, &["type"]).as_deref(), extension.as_deref().map_or(FileType::Other, kind_of)) {
+        (Some("animated_gif"), _) => FileType::Gif,
+        (Some("image" | "photo"), FileType::Other) => FileType::Image,
+        (Some("video"), FileType::Other) => FileType::Video,
+        (Some("audio"), FileType::Other) => FileType::Audio,
+        (_, kind) => kind,
     };
     let alt_text = text(info, &["alt_text", "alt", "accessibility_caption"])
         .or_else(|| if description_is_alt { text(info, &["description"]) } else { None });

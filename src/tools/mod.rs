@@ -104,7 +104,8 @@ impl Tools {
 
     /// Runs the tool: downloads into `job.dir`, or only looks when `job.options.metadata_only`.
     ///
-    /// All items of a post are loaded, also for a link to one of them: the caller picks.
+    /// A link to one item of a post (`Resource::item`) gives that item alone by gallery-dl; yt-dlp, which knows videos
+    /// only and so counts otherwise, gives all it knows.
     ///
     /// # Errors
     /// Of the kind its exit code, standard error and the proxy's log amount to.

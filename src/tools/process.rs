@@ -65,7 +65,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// RLIMIT_FSIZE in bytes.
     pub file_bytes: Option<u64>,
-    /// RLIMIT_AS in bytes.
+    /// RLIMIT_DATA in bytes: what a process may really use. Address space that is only reserved does not count, because
+    /// JavaScript engines (yt-dlp starts one for YouTube where it finds one) reserve it by the gigabyte.
     pub memory_bytes: Option<u64>,
     /// Added niceness.
     pub nice: i32,
@@ -219,7 +220,7 @@ fn confine(limits: Limits, parent: Pid) -> io::Result<()> {
         lower(Resource::RLIMIT_FSIZE, bytes)?;
     }
     if let Some(bytes) = limits.memory_bytes {
-        lower(Resource::RLIMIT_AS, bytes)?;
+        lower(Resource::RLIMIT_DATA, bytes)?;
     }
     if limits.nice != 0 {
         // SAFETY: no pointers. Raising niceness is always allowed; lowering may be refused, which does no harm.

@@ -21,8 +21,9 @@ use crate::{
 
 /// Beside its files a job may read this much: pages, manifests, pictures of the player.
 const PAGES_BYTES: u64 = 64 * 1024 * 1024;
-/// What Python with either tool needs is below 1 GiB of address space; ffmpeg, which inherits the limit, below 2.
-const MEMORY_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Python with either tool needs some 50 MiB, the ffmpeg it starts to join streams 100, a JavaScript engine 300; what a
+/// hostile page can make of them ends here.
+const MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Behind the bot itself, which must answer Discord in time.
 const NICE: i32 = 5;
 /// How often the proxy is asked how far gallery-dl has come, which tells nothing useful itself.
@@ -68,7 +69,7 @@ impl Tools {
             options: job.options,
             max_bytes: job.max_bytes,
             prefer_below: job.prefer_below,
-            items: call::items(job.resource.kind),
+            items: call::items(tool, job.resource.kind),
             home: home.path(),
             out: out.path(),
             proxy: proxy.url(),
@@ -88,6 +89,7 @@ impl Tools {
             refused = log.refused.len(), "the tool has ended"
         );
         judge(job, &mut ended, &log)?;
+        pick(job, &mut ended);
         let files = ended.files.iter().map(|file| inside(tool, out.path(), file)).collect::<Result<Vec<_>>>()?;
         if !files.is_empty() {
             // The files stay; the job's folder goes when the job does.
@@ -228,6 +230,21 @@ fn judge(job: &ToolJob<'_>, ended: &mut Ended, log: &ProxyLog) -> std::result::R
             Ok(())
         }
         _ => Err(verdict),
+    }
+}
+
+/// Keeps the one item that a link like `/photo/2` asks for. Only gallery-dl counts the items of a post as its author does;
+/// yt-dlp sees videos only. A number beyond the last means the whole post, as it does on the sites.
+fn pick(job: &ToolJob<'_>, ended: &mut Ended) {
+    let Some(number) = job.resource.item.filter(|_| job.call.tool == Tool::GalleryDl && ended.missing == 0) else {
+        return;
+    };
+    if !(1..=ended.infos.len()).contains(&number) {
+        return;
+    }
+    ended.infos = ended.infos.drain(number - 1..number).collect();
+    if (1..=ended.files.len()).contains(&number) {
+        ended.files = ended.files.drain(number - 1..number).collect();
     }
 }
 

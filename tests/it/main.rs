@@ -18,6 +18,7 @@ mod secrets;
 mod site;
 mod ssrf;
 mod tool_failures;
+mod tool_runs;
 mod toolbox;
 #[path = "../world/mod.rs"]
 mod world;

@@ -81,7 +81,8 @@ impl Toolbox {
     pub async fn run_until(&self, ask: &Ask, cancel: &CancellationToken) -> Result<ToolOutput> {
         let dir = tempfile::Builder::new().prefix("job-").tempdir_in(&self.jobs).unwrap().keep();
         let url = Url::parse(&ask.link).unwrap();
-        let resource = Resource::new(PlatformId("test"), ask.kind, "1", url.clone());
+        let mut resource = Resource::new(PlatformId("test"), ask.kind, "1", url.clone());
+        resource.item = ask.item;
         let call = CliTool {
             tool: ask.tool,
             url,
@@ -94,9 +95,9 @@ impl Toolbox {
             call: &call,
             options: &ask.options,
             max_bytes: ask.max_bytes,
-            prefer_below: None,
+            prefer_below: ask.prefer_below,
             dir: &dir,
-            progress: &Progress::ignored(),
+            progress: &ask.progress,
             cancel,
         };
         self.tools.run(&job).await
@@ -138,6 +139,9 @@ pub struct Ask {
     pub args: Vec<String>,
     pub options: Options,
     pub max_bytes: u64,
+    pub prefer_below: Option<u64>,
+    pub item: Option<usize>,
+    pub progress: Progress,
 }
 
 impl Ask {
@@ -150,6 +154,9 @@ impl Ask {
             args: Vec::new(),
             options: Options::default(),
             max_bytes: MAX_BYTES,
+            prefer_below: None,
+            item: None,
+            progress: Progress::ignored(),
         }
     }
 

@@ -54,7 +54,13 @@ fn keyword_dicts_become_items_with_alt_text() {
                "description": alt, "extension": "jpg", "width": 4, "height": 3, "num": num, "favorite_count": 5,
                "sensitive": true, "bossbot-url": format!("https://pbs.example/{num}.jpg")})
     };
-    let infos = [picture(1, "a cat"), picture(2, ""), json!({"extension": "mp4", "type": "animated_gif"})];
+    let infos = [
+        picture(1, "a cat"),
+        picture(2, ""),
+        json!({"extension": "mp4", "type": "animated_gif"}),
+        json!({"extension": "", "type": "video"}),
+        json!({"extension": "jpg", "bossbot-path": "/j/item.2.webm"}),
+    ];
     let metadata = metadata(Tool::GalleryDl, &resource(ResourceKind::Post), &infos);
     assert_eq!(metadata.description.as_deref(), Some("hello"));
     assert_eq!(metadata.author, Some(Author { handle: "ann".into(), name: Some("Ann".into()), url: None }));
@@ -63,6 +69,11 @@ fn keyword_dicts_become_items_with_alt_text() {
     assert_eq!(metadata.items[0].alt_text.as_deref(), Some("a cat"));
     assert_eq!(metadata.items[1].alt_text, None);
     assert_eq!(metadata.items[2].kind, FileType::Gif);
+    assert_eq!(metadata.items[3].kind, FileType::Video);
+    assert_eq!(
+        (metadata.items[4].kind, metadata.items[4].renditions[0].container.as_deref()),
+        (FileType::Video, Some("webm"))
+    );
     assert_eq!(metadata.items[0].renditions[0].width, Some(4));
 }
 

@@ -153,7 +153,7 @@ async fn the_file_limit_ends_the_writer() {
 #[tokio::test]
 async fn core_files_memory_and_niceness_are_limited() {
     let dir = tempfile::tempdir().unwrap();
-    let mut spawn = sh("ulimit -c; ulimit -v; exec nice", dir.path());
+    let mut spawn = sh("ulimit -c; ulimit -d; exec nice", dir.path());
     spawn.limits.memory_bytes = Some(1 << 30);
     spawn.limits.nice = 5;
     let (end, lines) = collect(spawn).await;
@@ -161,6 +161,16 @@ async fn core_files_memory_and_niceness_are_limited() {
     let base: i32 =
         String::from_utf8(std::process::Command::new("nice").output().unwrap().stdout).unwrap().trim().parse().unwrap();
     assert_eq!(lines, ["out 0".to_owned(), format!("out {}", 1 << 20), format!("out {}", (base + 5).min(19))]);
+}
+
+#[tokio::test]
+async fn the_memory_limit_ends_what_grows_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    // `tail` keeps a whole line in memory, and this one has 300 MB.
+    let mut spawn = sh("head -c 300000000 /dev/zero | tail -n 1 | wc -c", dir.path());
+    spawn.limits.memory_bytes = Some(64 << 20);
+    let (end, lines) = collect(spawn).await;
+    assert!(lines.contains(&"out 0".to_owned()), "{end:?} {lines:?}");
 }
 
 #[tokio::test]
