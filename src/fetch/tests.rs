@@ -180,6 +180,17 @@ async fn a_resume_at_another_place_is_refused() {
 }
 
 #[tokio::test]
+async fn a_resume_that_brings_too_little_is_an_error() {
+    let mut cut = whole(mp4(60_000));
+    cut.body.truncate(20_000);
+    let headers = "Content-Range: bytes 20000-29999/60000\r\nContent-Length: 10000\r\n";
+    let part = reply("206 Partial Content", headers, &mp4(30_000)[20_000..]);
+    let (result, left, _) = load(vec![cut, part]).await;
+    assert_eq!(result.unwrap_err().code(), "network");
+    assert!(left.is_empty());
+}
+
+#[tokio::test]
 async fn a_file_over_the_budget_is_refused_by_its_length_before_it_is_loaded() {
     let (result, left, _) = load(vec![reply("200 OK", "Content-Length: 100001\r\n", mp4(10))]).await;
     let error = result.unwrap_err();
