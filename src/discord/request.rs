@@ -42,7 +42,7 @@ pub async fn download(ctx: Context<'_>, url: Url, options: Options, target: Targ
     let request = Request::new(url, options, requester(ctx));
     let span = tracing::info_span!("request", id = %request.id);
     async {
-        let live = Arc::new(begin(ctx, &request.id).await?);
+        let Some(live) = begin(ctx, &request.id).await?.map(Arc::new) else { return Ok(()) };
         let sink: Arc<dyn Sink> = match target {
             Target::Here => Arc::new(DiscordSink {
                 live: live.clone(),
@@ -76,7 +76,7 @@ pub async fn metadata(ctx: Context<'_>, url: Url) -> Result<(), Error> {
     let request = Request::new(url, Options { metadata_only: true, ..Options::default() }, requester(ctx));
     let span = tracing::info_span!("request", id = %request.id);
     async {
-        let live = begin(ctx, &request.id).await?;
+        let Some(live) = begin(ctx, &request.id).await? else { return Ok(()) };
         let text = match data.app.jobs.metadata(&request, &data.stop.child_token()).await {
             Ok(metadata) => texts::metadata(&metadata),
             Err(error) if *error.kind() == Kind::Cancelled && data.stop.is_cancelled() => texts::stopped(),
@@ -128,24 +128,52 @@ async fn may_begin(ctx: Context<'_>, files: bool) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// Acknowledges the command and returns its live message.
-async fn begin(ctx: Context<'_>, id: &str) -> Result<Live, Error> {
+/// Acknowledges the command and returns its live message. `None`: another process of this bot is at it already.
+async fn begin(ctx: Context<'_>, id: &str) -> Result<Option<Live>, Error> {
     let rest = ctx.data().rest.clone();
     let spot = |asked| Spot { guild: ctx.guild_id(), channel: ctx.channel_id(), asked };
     match ctx {
         Context::Application(app) => {
             let ticket = Ticket::new(app.interaction.application_id, app.interaction.token.clone());
-            match ctx.defer().await {
-                Ok(()) => Ok(Live::of_interaction(rest, spot(None), id, ticket)),
-                // Too late for this interaction (or for its acknowledgement): there is still the channel.
-                Err(error) => {
-                    tracing::warn!(error = %Error::from(error), "the interaction could not be acknowledged");
-                    in_channel(rest, spot(None), id).await
-                }
+            match acknowledge(ctx).await {
+                Acknowledged::Yes => Ok(Some(Live::of_interaction(rest, spot(None), id, ticket))),
+                // There is still the channel.
+                Acknowledged::TooLate => in_channel(rest, spot(None), id).await.map(Some),
+                Acknowledged::ByAnother => Ok(None),
             }
         }
-        Context::Prefix(prefix) => in_channel(rest, spot(Some(prefix.msg.id)), id).await,
+        Context::Prefix(prefix) => in_channel(rest, spot(Some(prefix.msg.id)), id).await.map(Some),
     }
+}
+
+/// What became of an acknowledgement.
+enum Acknowledged {
+    Yes,
+    TooLate,
+    ByAnother,
+}
+
+/// "Interaction has already been acknowledged" and "unknown interaction", Discord's codes.
+const ALREADY_ACKNOWLEDGED: isize = 40_060;
+const UNKNOWN_INTERACTION: isize = 10_062;
+
+/// Acknowledges an interaction. A lost answer is no loss: the second try tells whether the first one arrived.
+async fn acknowledge(ctx: Context<'_>) -> Acknowledged {
+    for attempt in 0..2 {
+        let Err(error) = ctx.defer().await else { return Acknowledged::Yes };
+        let code = match &error {
+            serenity::Error::Http(serenity::HttpError::UnsuccessfulRequest(response)) => response.error.code,
+            _ => 0,
+        };
+        tracing::warn!(attempt, error = %Error::from(error), "the interaction could not be acknowledged");
+        match code {
+            ALREADY_ACKNOWLEDGED if attempt == 0 => return Acknowledged::ByAnother,
+            ALREADY_ACKNOWLEDGED => return Acknowledged::Yes,
+            UNKNOWN_INTERACTION => return Acknowledged::TooLate,
+            _ => {}
+        }
+    }
+    Acknowledged::TooLate
 }
 
 async fn in_channel(rest: super::rest::Rest, spot: Spot, id: &str) -> Result<Live, Error> {

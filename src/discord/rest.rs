@@ -473,3 +473,73 @@ impl<'a> Route<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_mean_what_can_be_done_about_them() {
+        let verdict = |status: u16, code| {
+            let text = refusal(StatusCode::from_u16(status).unwrap(), code, "words".into());
+            match text {
+                RestError::TooLarge => "too large",
+                RestError::Expired => "expired",
+                RestError::Gone => "gone",
+                RestError::Forbidden { .. } => "forbidden",
+                _ => "refused",
+            }
+        };
+        for (status, code, expected) in [
+            (413, 0, "too large"),
+            (413, 40_005, "too large"),
+            (400, 40_005, "too large"),
+            (401, 50_027, "expired"),
+            (404, 10_015, "expired"),
+            (404, 10_062, "expired"),
+            (404, 10_008, "gone"),
+            (403, 50_013, "forbidden"),
+            (403, 50_001, "forbidden"),
+            (401, 0, "refused"),
+            (404, 10_003, "refused"),
+            (400, 50_035, "refused"),
+        ] {
+            assert_eq!(verdict(status, code), expected, "{status} {code}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tokens_bucket_closes_when_it_is_empty_and_opens_again() {
+        let headers = |remaining: &str, after: &str| {
+            HeaderMap::from_iter([
+                ("x-ratelimit-remaining".parse().unwrap(), remaining.parse().unwrap()),
+                (reqwest::header::HeaderName::from_static("x-ratelimit-reset-after"), after.parse().unwrap()),
+            ])
+        };
+        let bucket = TokenBucket::default();
+        bucket.note(&headers("1", "5"));
+        assert_eq!(bucket.wait(), Duration::ZERO);
+        bucket.note(&headers("0", "2.5"));
+        assert_eq!(bucket.wait(), Duration::from_millis(2500));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(bucket.wait(), Duration::ZERO);
+        bucket.note(&headers("0", "1e99"));
+        assert_eq!(bucket.wait(), MAX_WAIT, "odd numbers are no reason to wait for ever");
+        bucket.note(&headers("0", "-1"));
+    }
+
+    #[test]
+    fn only_what_may_be_done_twice_is_repeated_blindly() {
+        let ticket = Ticket::new(1.into(), "secret".into());
+        for (route, body, expected) in [
+            (Route::Create(1.into()), serde_json::json!({ "enforce_nonce": true }), true),
+            (Route::Create(1.into()), serde_json::json!({ "nonce": "x" }), false),
+            (Route::Edit(1.into(), 2.into()), Value::Null, true),
+            (Route::Original(&ticket), Value::Null, true),
+            (Route::FollowUp(&ticket), serde_json::json!({ "enforce_nonce": true }), false),
+        ] {
+            let call = Call { route, body, files: &[], patience: Patience::Patient };
+            assert_eq!(call.is_idempotent(), expected);
+        }
+    }
+}

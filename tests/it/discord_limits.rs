@@ -228,3 +228,29 @@ async fn threads_direct_messages_and_servers_without_the_bot_get_their_files_too
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_that_got_lost_does_not_lose_the_request() {
+    let world = World::start().await;
+    let mut bot = world.bot(&[]).await;
+    let link = world.web.file("files.example", "/lost.mp4", &media::small_video(290));
+    bot.during(async {
+        let general = general(&world);
+        let ann = world.discord.user("ann");
+        for answer in [FaultAnswer::LoseAnswer, FaultAnswer::Reset] {
+            world.discord.fault(Fault::on("/callback", answer).times(1));
+            let call = ann.slash(&general, "download", json!({"url": link})).await;
+            call.final_message().await;
+            assert_eq!(call.messages().len(), 1);
+        }
+        // Never acknowledged in time: the channel is still there.
+        world.discord.fault(Fault::on("/callback", FaultAnswer::Status(404)).times(2));
+        let before = general.by_the_bot().len();
+        ann.slash(&general, "download", json!({"url": link})).await;
+        general
+            .until("a message of its own", |message| message.interaction.is_none() && !message.attachments.is_empty())
+            .await;
+        assert_eq!(general.by_the_bot().len(), before + 1);
+    })
+    .await;
+}
