@@ -88,9 +88,9 @@ pub(super) async fn execute(args: Args, loaded: Result<Loaded, SettingsError>) -
             });
             match referred(&loaded.settings) {
                 Ok(odd) if odd.is_empty() => {}
-                Ok(odd) => findings.push(Finding::warn("gallery-dl.conf", odd.join("; "), "they are left out")),
+                Ok(odd) => findings.push(Finding::warn("settings", odd.join("; "), "take them out, or leave it so")),
                 Err(error) => {
-                    findings.push(Finding::fail("gallery-dl.conf", Exit::Settings, error.operator_text(), "correct it"))
+                    findings.push(Finding::fail("gallery-dl", Exit::Settings, error.operator_text(), "correct it"))
                 }
             }
             loaded.settings

@@ -19,6 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     app::App,
     model::{self, Kind},
+    platforms::Registry,
     settings::{self, Loaded, Overrides, Settings},
     telemetry,
     tools::gallery_config,
@@ -165,8 +166,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);
-            if let Err(error) = referred(&loaded.settings) {
-                return output::unusable(&error);
+            match referred(&loaded.settings) {
+                Ok(warnings) => output::warn(&warnings),
+                Err(error) => return output::unusable(&error),
             }
             // The summary tells what happened: the log's account of it would only tear the progress bars.
             telemetry::init(&loaded.settings, quiet(&loaded));
@@ -195,13 +197,22 @@ fn quiet(loaded: &Loaded) -> Option<&'static str> {
     (!asked).then_some("error")
 }
 
-/// Reads the files that settings name and that would otherwise be looked at only when a job needs them. Gives back what
-/// looks odd in them.
+/// What the loader cannot know because it knows no platforms and no tools: reads the files that settings name and that
+/// would otherwise be looked at only when a job needs them. Gives back what looks odd.
 fn referred(settings: &Settings) -> model::Result<Vec<String>> {
-    match &settings.gallery_dl.config_file {
-        Some(path) => gallery_config::read(path).map(|(_, warnings)| warnings),
-        None => Ok(Vec::new()),
+    let mut odd = match &settings.gallery_dl.config_file {
+        Some(path) => gallery_config::read(path).map(|(_, warnings)| warnings)?,
+        None => Vec::new(),
+    };
+    let registry = Registry::standard(settings);
+    let wanted = settings.platforms.iter().filter(|(_, platform)| platform.use_api_client == Some(true));
+    for (id, _) in wanted {
+        if registry.get(id).is_none_or(|platform| platform.extractor().is_none()) {
+            let name = id.to_ascii_uppercase();
+            odd.push(format!("{name}_USE_API_CLIENT is on, but this build asks {id} by tools only"));
+        }
     }
+    Ok(odd)
 }
 
 fn with_app<F: Future<Output = Exit>>(loaded: Loaded, work: impl FnOnce(Arc<App>) -> F) -> Exit {
@@ -234,6 +245,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_table_of_settings_knows_which_platforms_can_be_asked_in_process() {
+        let registry = Registry::standard(&Settings::default());
+        let flags = settings::PLATFORM_SPECS.iter().filter(|spec| spec.key == "use_api_client");
+        for spec in flags {
+            let platform = registry.get(spec.platform).unwrap_or_else(|| panic!("no platform {}", spec.platform));
+            assert_eq!(platform.extractor().is_some(), spec.example == "true", "{}", spec.platform);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The documents that are written from the table: `.env.example`, `config/default.toml` and `docs/configuration.md`.
 //! A test checks that the files in the repository are what these functions give; `UPDATE=1` makes it write them.
 
-use super::table::{PLATFORM_SPECS, SECTIONS, SPECS, Spec, platforms};
+use super::table::{PLATFORM_SPECS, SECTIONS, SPECS, Spec, USE_API_CLIENT, platforms};
 
 /// How wide comments are, in characters.
 const WIDTH: usize = 110;
@@ -55,7 +55,8 @@ pub fn default_toml() -> String {
     for platform in platforms() {
         out.push_str(&format!("\n[platforms.{platform}]\n"));
         for spec in PLATFORM_SPECS.iter().filter(|spec| spec.platform == platform) {
-            let value = if spec.example == "true" { "true".to_owned() } else { format!("{:?}", spec.example) };
+            let value =
+                if spec.key == USE_API_CLIENT { spec.example.to_owned() } else { format!("{:?}", spec.example) };
             out.push_str(&format!("{}# {} = {value}\n", comment(&format!("{} ({})", spec.doc, spec.name())), spec.key));
         }
     }

@@ -432,6 +432,13 @@ const fn youtube(key: &'static str, secret: bool, doc: &'static str) -> Platform
     PlatformSpec { platform: "youtube", key, example: "", secret, doc }
 }
 
+/// The flag of a platform that this build can only ask by tools. Setting it is pointed out at start.
+const TOOLS_ONLY: PlatformSpec = PlatformSpec {
+    example: "false",
+    doc: "Whether the platform is asked in process first. This build cannot: tools are used whatever stands here.",
+    ..FLAG
+};
+
 /// Platforms that take settings, with those that are documented. Any other `<PLATFORM>_<KEY>` of a platform named here is
 /// handed to it as well.
 pub const PLATFORM_SPECS: &[PlatformSpec] = &[
@@ -473,8 +480,8 @@ pub const PLATFORM_SPECS: &[PlatformSpec] = &[
         secret: false,
         doc: "What that app calls itself. Reddit asks for a name with the version and the owner's user name.",
     },
-    PlatformSpec { platform: "instagram", ..FLAG },
-    PlatformSpec { platform: "youtube", ..FLAG },
+    PlatformSpec { platform: "instagram", ..TOOLS_ONLY },
+    PlatformSpec { platform: "youtube", ..TOOLS_ONLY },
     youtube(
         "player_client",
         false,
