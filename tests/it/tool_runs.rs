@@ -1,6 +1,6 @@
 //! What the tools deliver when all is well: the right format, whole, in order, with what is known of the post.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use boss_bot::model::{FileType, Options, Phase, Progress, Quality, ResourceKind, Tool};
 
@@ -145,7 +145,8 @@ async fn progress_is_told_while_it_loads() {
         let ask = Ask { progress, ..Ask::new(tool, &link) };
         let watch = async {
             let begun = |phase: &Phase| matches!(phase, Phase::Downloading { done, .. } if *done > 0);
-            let phase = phases.wait_for(begun).await.unwrap().clone();
+            let phase = tokio::time::timeout(Duration::from_secs(30), phases.wait_for(begun)).await;
+            let phase = phase.expect("progress within half a minute").unwrap().clone();
             toolbox.web.release();
             phase
         };
