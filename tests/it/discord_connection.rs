@@ -157,3 +157,17 @@ async fn a_wrong_token_and_an_open_gateway_end_it_with_words_that_help() {
     assert!(!bot.ended().await.success());
     bot.log().line("what is wrong", |line| line.contains("only wss:// is accepted")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_lost_the_gateway_and_cannot_come_back_stops_in_time() {
+    for hangs in [false, true] {
+        let world = World::start().await;
+        let mut bot = world.bot(&[]).await;
+        world.discord.refuse_gateway(!hangs);
+        world.discord.hang_gateway(hangs);
+        world.discord.drop_gateway();
+        let gone = |state: &State| state.sessions.values().all(|session| session.line.is_none()).then_some(());
+        bot.during(world.discord.wait_for("the gateway to be lost", gone)).await;
+        stops(&mut bot).await;
+    }
+}

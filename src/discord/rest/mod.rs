@@ -2,12 +2,14 @@
 //!
 //! serenity would hold every file in memory, twice; here a file passes through a 64 KiB window. Channel routes share
 //! serenity's own rate limiter, so that both know of each other's requests. Routes with an interaction's token are
-//! limited by Discord for each token, and serenity would make all interactions wait for one: they have a [`TokenBucket`]
+//! limited by Discord for each token, and serenity would make all interactions wait for one: they have a bucket
 //! each.
 //!
 //! What is repeated, and when: a request that Discord answered with 429 or a fault of its own, and one whose body did
 //! not leave in full, always. One that left in full and was never answered may have been carried out: it is repeated
 //! only where doing it twice is the same as once (edits, and new messages with an enforced nonce).
+
+mod route;
 
 use std::{
     sync::{
@@ -19,14 +21,14 @@ use std::{
 
 use poise::serenity_prelude as serenity;
 use reqwest::{
-    Method, StatusCode,
+    StatusCode,
     header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::upload;
 use crate::model::{Error, Kind, MediaFile, redact};
+pub use route::{Route, Ticket};
 
 /// How often one request is tried when Discord or the way to it is at fault.
 const MAX_FAULTS: u32 = 4;
@@ -47,71 +49,6 @@ const RESERVE: i64 = 2;
 
 /// Answers are small; anything larger is not Discord's.
 const MAX_ANSWER: usize = 1024 * 1024;
-
-/// Where a message goes. The tokens of interactions are secrets for a quarter of an hour: `Debug` is not derived.
-#[derive(Clone, Copy)]
-pub enum Route<'a> {
-    /// A new message in a channel.
-    Create(serenity::ChannelId),
-    /// A message of ours in a channel.
-    Edit(serenity::ChannelId, serenity::MessageId),
-    /// The first answer to an interaction, after it was acknowledged.
-    Original(&'a Ticket),
-    /// A further answer to an interaction.
-    FollowUp(&'a Ticket),
-}
-
-/// The right to answer an interaction.
-pub struct Ticket {
-    /// The application.
-    pub application: serenity::ApplicationId,
-    /// The secret.
-    pub token: String,
-    /// When it was handed out.
-    pub since: Instant,
-    /// The limiter of its routes.
-    pub bucket: TokenBucket,
-}
-
-/// How long Discord takes answers to an interaction (15 minutes), less a reserve for a slow upload.
-const TICKET_LIFE: Duration = Duration::from_secs(14 * 60 + 30);
-
-impl Ticket {
-    /// A ticket handed out just now.
-    pub fn new(application: serenity::ApplicationId, token: String) -> Self {
-        Self { application, token, since: Instant::now(), bucket: TokenBucket::default() }
-    }
-
-    /// Whether it is too late to use it.
-    pub fn is_spent(&self) -> bool {
-        self.since.elapsed() > TICKET_LIFE
-    }
-}
-
-/// When the next request with a token may be sent.
-#[derive(Debug, Default)]
-pub struct TokenBucket(std::sync::Mutex<Option<Instant>>);
-
-impl TokenBucket {
-    /// How long to wait.
-    fn wait(&self) -> Duration {
-        let until = *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
-    }
-
-    fn close(&self, wait: Duration) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now() + wait);
-    }
-
-    /// Reads what an answer says about the next request.
-    fn note(&self, headers: &HeaderMap) {
-        if number(headers, "x-ratelimit-remaining") == Some(0.0)
-            && let Some(seconds) = number(headers, "x-ratelimit-reset-after")
-        {
-            self.close(seconds_up_to(seconds, MAX_WAIT));
-        }
-    }
-}
 
 /// How much a request is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -430,50 +367,6 @@ impl Call<'_> {
     }
 }
 
-impl<'a> Route<'a> {
-    fn request(self) -> (Method, String) {
-        match self {
-            Route::Create(channel) => (Method::POST, format!("/channels/{channel}/messages")),
-            Route::Edit(channel, message) => (Method::PATCH, format!("/channels/{channel}/messages/{message}")),
-            Route::Original(Ticket { application, token, .. }) => {
-                (Method::PATCH, format!("/webhooks/{application}/{token}/messages/@original"))
-            }
-            Route::FollowUp(Ticket { application, token, .. }) => {
-                (Method::POST, format!("/webhooks/{application}/{token}"))
-            }
-        }
-    }
-
-    /// The route as serenity's limiter knows it, where it is shared.
-    fn shared(self) -> Option<serenity::Request<'static>> {
-        match self {
-            Route::Create(channel_id) => Some(serenity::Request::new(
-                serenity::Route::ChannelMessages { channel_id },
-                serenity::LightMethod::Post,
-            )),
-            Route::Edit(channel_id, message_id) => Some(serenity::Request::new(
-                serenity::Route::ChannelMessage { channel_id, message_id },
-                serenity::LightMethod::Patch,
-            )),
-            Route::Original(_) | Route::FollowUp(_) => None,
-        }
-    }
-
-    fn ticket(self) -> Option<&'a Ticket> {
-        match self {
-            Route::Original(ticket) | Route::FollowUp(ticket) => Some(ticket),
-            Route::Create(_) | Route::Edit(..) => None,
-        }
-    }
-
-    fn channel(self) -> Option<serenity::ChannelId> {
-        match self {
-            Route::Create(channel) | Route::Edit(channel, _) => Some(channel),
-            Route::Original(_) | Route::FollowUp(_) => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -506,26 +399,6 @@ mod tests {
         ] {
             assert_eq!(verdict(status, code), expected, "{status} {code}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_tokens_bucket_closes_when_it_is_empty_and_opens_again() {
-        let headers = |remaining: &str, after: &str| {
-            HeaderMap::from_iter([
-                ("x-ratelimit-remaining".parse().unwrap(), remaining.parse().unwrap()),
-                (reqwest::header::HeaderName::from_static("x-ratelimit-reset-after"), after.parse().unwrap()),
-            ])
-        };
-        let bucket = TokenBucket::default();
-        bucket.note(&headers("1", "5"));
-        assert_eq!(bucket.wait(), Duration::ZERO);
-        bucket.note(&headers("0", "2.5"));
-        assert_eq!(bucket.wait(), Duration::from_millis(2500));
-        tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!(bucket.wait(), Duration::ZERO);
-        bucket.note(&headers("0", "1e99"));
-        assert_eq!(bucket.wait(), MAX_WAIT, "odd numbers are no reason to wait for ever");
-        bucket.note(&headers("0", "-1"));
     }
 
     #[test]
