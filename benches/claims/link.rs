@@ -42,13 +42,14 @@ pub async fn measure() -> Vec<Line> {
 async fn typed_to_posted(env: &[(&str, &str)], place: impl Fn(&World, u32) -> String) -> f64 {
     let world = World::start().await;
     let guild = world.discord.guild("bench", 3);
-    let channel = guild.channel("general");
     let mut env = env.to_vec();
     env.push(("LOG_LEVEL", "info"));
     let mut bot = world.bot(&env).await;
     let mut results = Vec::new();
     for turn in 0..TURNS {
         // Every turn another post with other bytes: nothing may be answered from memory.
+        // And another channel: Discord takes five messages in five seconds in one.
+        let channel = guild.channel(&format!("turn-{turn}"));
         results.push(bot.during(one(&world, &channel, &place(&world, turn))).await);
     }
     bot.stop().await;
@@ -66,7 +67,7 @@ async fn one(world: &World, channel: &Channel, link: &str) -> f64 {
 /// Median milliseconds that the same bytes take without the bot: down through the same proxy, up to the same Discord.
 async fn bytes_alone() -> f64 {
     let world = World::start().await;
-    let channel = world.discord.guild("bench", 3).channel("general");
+    let guild = world.discord.guild("bench", 3);
     let root = reqwest::Certificate::from_pem(world.authority.pem().as_bytes()).expect("the certificate");
     let web = reqwest::Client::builder()
         .add_root_certificate(root.clone())
@@ -83,6 +84,7 @@ async fn bytes_alone() -> f64 {
     for turn in 0..TURNS {
         let file = media::video_of(VIDEO_BYTES, turn);
         let link = world.web.file("bytes.example", &format!("/{turn}.mp4"), &file);
+        let channel = guild.channel(&format!("turn-{turn}"));
         let begun = Instant::now();
         let body = web.get(link).send().await.expect("a response").bytes().await.expect("the file");
         let part = reqwest::multipart::Part::bytes(body.to_vec()).file_name("video.mp4");
