@@ -42,6 +42,10 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
             return Exit::Failure;
         }
     };
+    if let Err(error) = app.jobs.prepare() {
+        eprintln!("boss-bot: {}", error.operator_text());
+        return Exit::Settings;
+    }
     match discord::run(app, stop).await {
         Ok(()) => Exit::Ok,
         Err(error) => {

@@ -109,6 +109,14 @@ impl Jobs {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Makes sure that there is a place to work in, and removes what a killed run left there.
+    ///
+    /// # Errors
+    /// When `DOWNLOAD_DIR` cannot be written to.
+    pub fn prepare(&self) -> Result<(), Error> {
+        self.inner.workshop().map(|_| ())
+    }
+
     /// Takes a request; its files go to `sink`. After [`Jobs::shut_down`] it ends at once as cancelled.
     pub fn submit(&self, request: Request, sink: Arc<dyn Sink>) -> Job {
         let (progress, receiver) = Progress::new();

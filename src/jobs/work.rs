@@ -128,6 +128,7 @@ impl<'a> Work<'a> {
     async fn attempt_all(&mut self, routed: &Routed<'_>, limit: Option<UploadLimit>) -> Result<Loaded> {
         let strategy = &self.kit.parts.strategy;
         let paths = strategy.paths(routed);
+        let cookies = strategy.flags(routed.platform).cookies;
         for (index, path) in paths.iter().enumerate() {
             self.progress.set(Phase::Resolving);
             let started = Instant::now();
@@ -148,7 +149,7 @@ impl<'a> Work<'a> {
                         reason = error.operator_text(),
                         "attempt failed"
                     );
-                    (strategy::after(path, error, index + 1 < paths.len()), None)
+                    (strategy::after(path, error, index + 1 < paths.len(), cookies), None)
                 }
             };
             let over = !matches!(end, AttemptEnd::NextAttempt { .. });

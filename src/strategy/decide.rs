@@ -14,6 +14,8 @@ pub struct Flags {
     pub api: bool,
     /// Whether tools may take over when it fails.
     pub fallback: bool,
+    /// Whether the tools sign in with the operator's cookies, and so may see what we are not shown.
+    pub cookies: bool,
 }
 
 /// One path to a link.
@@ -78,13 +80,16 @@ pub fn plan(flags: Flags, has_api: bool, tools: Vec<CliTool>) -> Vec<PlannedAtte
         .collect()
 }
 
-/// What a failed path means: is the verdict final, may another path do better, or only time?
-pub fn after(path: &Path, error: Error, more_paths: bool) -> AttemptEnd {
+/// What a failed path means: is the verdict final, may another path do better, or only time? `cookies`: whether the tools
+/// are signed in ([`Flags::cookies`]).
+pub fn after(path: &Path, error: Error, more_paths: bool, cookies: bool) -> AttemptEnd {
     let kind = error.kind();
     // In process we read the platform's own answer, so "nothing in it" is a fact. yt-dlp says it of posts with pictures
     // only, and gallery-dl of posts that it cannot read.
     let verdict = kind.is_fatal() || (*kind == Kind::NoMedia && *path == Path::Api);
-    if verdict {
+    // The in-process path never signs in.
+    let hidden = *path == Path::Api && matches!(kind, Kind::Private | Kind::AgeRestricted);
+    if verdict && !(hidden && cookies && more_paths) {
         AttemptEnd::Fatal { error }
     } else if more_paths {
         AttemptEnd::NextAttempt { error }
@@ -136,16 +141,16 @@ mod tests {
 
     #[test]
     fn flags_decide_who_is_asked_and_in_which_order() {
-        assert_eq!(names(Flags { api: true, fallback: true }), ["api", "yt-dlp", "gallery-dl"]);
-        assert_eq!(names(Flags { api: true, fallback: false }), ["api"]);
-        assert_eq!(names(Flags { api: false, fallback: true }), ["yt-dlp", "gallery-dl"]);
-        assert_eq!(names(Flags { api: false, fallback: false }), ["yt-dlp", "gallery-dl"]);
+        assert_eq!(names(Flags { api: true, fallback: true, cookies: false }), ["api", "yt-dlp", "gallery-dl"]);
+        assert_eq!(names(Flags { api: true, fallback: false, cookies: false }), ["api"]);
+        assert_eq!(names(Flags { api: false, fallback: true, cookies: false }), ["yt-dlp", "gallery-dl"]);
+        assert_eq!(names(Flags { api: false, fallback: false, cookies: false }), ["yt-dlp", "gallery-dl"]);
     }
 
     #[test]
     fn a_verdict_about_the_post_ends_it_and_a_fault_of_the_path_does_not() {
         let yt_dlp = Path::Cli(tools().remove(0));
-        let end = |path: &Path, kind: Kind, more| match after(path, Error::new(kind, "x"), more) {
+        let end = |path: &Path, kind: Kind, more| match after(path, Error::new(kind, "x"), more, false) {
             AttemptEnd::Ok => "ok",
             AttemptEnd::Fatal { .. } => "fatal",
             AttemptEnd::Retry { .. } => "retry",
@@ -168,6 +173,14 @@ mod tests {
         ] {
             assert_eq!(end(path, kind.clone(), more), expected, "{} {kind:?} {more}", path.by());
         }
+    }
+
+    #[test]
+    fn what_is_hidden_from_us_is_left_to_tools_that_are_signed_in() {
+        let end = |cookies, more| after(&Path::Api, Error::new(Kind::Private, "x"), more, cookies);
+        assert!(matches!(end(true, true), AttemptEnd::NextAttempt { .. }));
+        assert!(matches!(end(true, false), AttemptEnd::Fatal { .. }));
+        assert!(matches!(end(false, true), AttemptEnd::Fatal { .. }));
     }
 
     #[test]

@@ -79,7 +79,7 @@ mod tests {
         scores.record(x, "api", None);
         scores.record(x, "yt-dlp", Some(&Error::new(Kind::Network, "down")));
         scores.record(reddit, "api", None);
-        let report = scores.report(x, "X", true, Flags { api: true, fallback: true });
+        let report = scores.report(x, "X", true, Flags { api: true, fallback: true, cookies: false });
         assert_eq!(report.succeeded, BTreeMap::from([("api".to_owned(), 1)]));
         assert_eq!(report.failed, BTreeMap::from([("yt-dlp".to_owned(), 1)]));
         assert_eq!(report.last_error.as_deref(), Some("network"));

@@ -48,6 +48,8 @@ impl Strategy {
         Flags {
             api: platform.extractor().is_some() && set.unwrap_or_else(|| platform.api_by_default()),
             fallback: self.settings.downloads.api_fallback_to_cli,
+            cookies: self.settings.gallery_dl.cookies_file.is_some()
+                || self.settings.gallery_dl.cookies_from_browser.is_some(),
         }
     }
 
