@@ -11,7 +11,7 @@
 
 use url::Url;
 
-use crate::model::MediaMetadata;
+use crate::model::{Extension, MediaMetadata};
 
 /// What Discord allows in one message, in characters (its documentation). Counted here in UTF-16 units, which are never
 /// fewer than characters.
@@ -99,12 +99,18 @@ fn is_direction(c: char) -> bool {
 fn author(metadata: &MediaMetadata) -> Option<String> {
     let author = metadata.author.as_ref()?;
     let handle = shorten(&one_line(&author.handle), MAX_AUTHOR);
-    let name = author.name.as_deref().map(one_line).map(|name| shorten(&name, MAX_AUTHOR));
+    let channel = match &metadata.extension {
+        Some(Extension::Youtube { channel_name, .. }) => channel_name.as_deref(),
+        _ => None,
+    };
+    let name = author.name.as_deref().or(channel).map(one_line).map(|name| shorten(&name, MAX_AUTHOR));
+    // As people write it there.
+    let sign = if metadata.platform == "reddit" { "u/" } else { "@" };
     match name.filter(|name| !name.is_empty()) {
         Some(name) if handle.is_empty() || name.eq_ignore_ascii_case(&handle) => Some(escape(&name)),
-        Some(name) => Some(format!("{} ({})", escape(&name), escape(&format!("@{handle}")))),
+        Some(name) => Some(format!("{} ({})", escape(&name), escape(&format!("{sign}{handle}")))),
         None if handle.is_empty() => None,
-        None => Some(escape(&format!("@{handle}"))),
+        None => Some(escape(&format!("{sign}{handle}"))),
     }
 }
 
@@ -194,6 +200,26 @@ mod tests {
                 format!("**@ann**\n> look at this\n{link}"),
             ),
             (post(Some("  "), Some("\n"), None), link.to_owned()),
+            (
+                MediaMetadata { platform: "reddit".into(), ..post(Some("Cats"), None, Some(("bea", None))) },
+                format!("**Cats** by u/bea\n{link}"),
+            ),
+            (
+                MediaMetadata {
+                    extension: Some(Extension::Youtube {
+                        video_id: "1".into(),
+                        channel_name: Some("Cara's Channel".into()),
+                        channel_id: None,
+                        upload_date: None,
+                        categories: Vec::new(),
+                        tags: Vec::new(),
+                        is_livestream: false,
+                        format_info: None,
+                    }),
+                    ..post(Some("A song"), None, Some(("cara", None)))
+                },
+                format!("**A song** by Cara's Channel (@cara)\n{link}"),
+            ),
             (MediaMetadata { url: "javascript:alert(1)".into(), ..MediaMetadata::default() }, String::new()),
         ];
         for (metadata, expected) in table {
