@@ -11,9 +11,9 @@ use boss_bot::{
 };
 
 use crate::world::{
-    bot::tools_dir,
     media,
     platforms::{RedditPost, Tweet},
+    stage,
     tls::Authority,
     web::{Fault, FaultKind, Web},
 };
@@ -30,14 +30,7 @@ impl Stage {
         let authority = Authority::new();
         let web = Web::start(&authority).await;
         let dir = tempfile::tempdir().unwrap();
-        let ca = dir.path().join("ca.pem");
-        std::fs::write(&ca, authority.pem()).unwrap();
-        let mut settings = Settings::default();
-        settings.network.proxy = Some(web.proxy_url().parse().unwrap());
-        settings.network.ca_file = Some(ca);
-        settings.downloads.dir = dir.path().join("downloads");
-        settings.tools.data_dir = dir.path().join("data");
-        settings.tools.dir = tools_dir();
+        let settings = stage::settings(&authority, &web, dir.path());
         Self { web, dir, settings }
     }
 

@@ -13,7 +13,7 @@ use boss_bot::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{bot::tools_dir, tls::Authority, web::Web};
+use crate::world::{stage, tls::Authority, web::Web};
 
 /// The services that platform files work with, against a stand-in web.
 pub struct Stage {
@@ -36,13 +36,7 @@ impl Stage {
         let authority = Authority::new();
         let web = Web::start(&authority).await;
         let dir = tempfile::tempdir().unwrap();
-        let ca = dir.path().join("ca.pem");
-        std::fs::write(&ca, authority.pem()).unwrap();
-        let mut settings = Settings::default();
-        settings.network.proxy = Some(web.proxy_url().parse().unwrap());
-        settings.network.ca_file = Some(ca);
-        settings.tools.data_dir = dir.path().join("data");
-        settings.tools.dir = tools_dir();
+        let mut settings = stage::settings(&authority, &web, dir.path());
         change(&mut settings);
         let egress = Egress::new(&settings.network).unwrap();
         let registry = Registry::standard(&settings);

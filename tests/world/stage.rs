@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use boss_bot::settings::Settings;
+
 use super::{
     bot::{Bot, tools_dir},
     discord::Discord,
@@ -15,6 +17,19 @@ use super::{
 /// What the stand-in YouTube speaks: the client that needs no page and no script.
 pub const YOUTUBE: [(&str, &str); 2] =
     [("YOUTUBE_PLAYER_CLIENT", "visionos"), ("YOUTUBE_PLAYER_SKIP", "webpage,configs,js,initial_data")];
+
+/// Settings that lead the library's own services into a stand-in web. `dir`: a folder for everything they write.
+pub fn settings(authority: &Authority, web: &Web, dir: &Path) -> Settings {
+    let ca = dir.join("ca.pem");
+    std::fs::write(&ca, authority.pem()).expect("the certificate");
+    let mut settings = Settings::default();
+    settings.network.proxy = Some(web.proxy_url().parse().expect("an address"));
+    settings.network.ca_file = Some(ca);
+    settings.downloads.dir = dir.join("downloads");
+    settings.tools.data_dir = dir.join("data");
+    settings.tools.dir = tools_dir();
+    settings
+}
 
 /// Discord, the web and a place for one bot. Everything ends and vanishes with it.
 pub struct World {
