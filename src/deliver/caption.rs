@@ -39,6 +39,12 @@ pub fn caption(metadata: &MediaMetadata) -> String {
     if let Some(words) = words {
         lines.push(quote(&shorten(&words, MAX_WORDS)));
     }
+    if let Some(missing) = metadata.platform_data.get("missing_items").and_then(serde_json::Value::as_u64) {
+        lines.push(match missing {
+            1 => "-# One item of this post can't be had any more.".to_owned(),
+            _ => format!("-# {missing} items of this post can't be had any more."),
+        });
+    }
     let link = Url::parse(&metadata.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let link = link.map(|url| format!("<{url}>")).filter(|link| units(link) <= MAX_CAPTION / 2);
 
@@ -184,6 +190,13 @@ mod tests {
             }),
             ..MediaMetadata::default()
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let mut metadata = post(Some("Four cats"), None, None);
+        metadata.platform_data.insert("missing_items".into(), 1.into());
+        assert!(caption(&metadata).contains("\n-# One item of this post can't be had any more.\n<https://"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Part, SendError, Sink};
+use super::{Delivered, Part, SendError, Sink};
 use crate::model::{Error, Kind, MediaFile, UploadLimit};
 
 /// How many numbered names are tried before giving up.
@@ -34,19 +34,17 @@ impl Sink for DirectorySink {
         self.limit
     }
 
-    /// Returns the paths, one a line.
-    async fn send(&self, part: Part<'_>) -> Result<String, SendError> {
+    async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError> {
         let (dir, files) = (self.dir.clone(), part.files.to_vec());
         let placed = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&dir)?;
             files.iter().map(|file| place(&dir, file)).collect::<io::Result<Vec<_>>>()
         });
-        let paths = match placed.await {
-            Ok(Ok(paths)) => paths,
-            Ok(Err(error)) => return Err(SendError::Failed(failure(&error))),
-            Err(error) => return Err(SendError::Failed(Error::internal(format!("placing files: {error}")))),
-        };
-        Ok(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n"))
+        match placed.await {
+            Ok(Ok(paths)) => Ok(Delivered::Files(paths)),
+            Ok(Err(error)) => Err(SendError::Failed(failure(&error))),
+            Err(error) => Err(SendError::Failed(Error::internal(format!("placing files: {error}")))),
+        }
     }
 }
 
@@ -148,8 +146,7 @@ mod tests {
         let sink = DirectorySink::new(&target, None);
         let files = [file(work.path(), "cat.mp4", "one"), file(work.path(), "cat.mp4", "three")];
         let part = Part { request: "r", metadata: &MediaMetadata::default(), files: &files, index: 0, of: 1 };
-        let said = sink.send(part).await.unwrap();
-        let paths: Vec<_> = said.lines().map(PathBuf::from).collect();
+        let Delivered::Files(paths) = sink.send(part).await.unwrap() else { panic!("a directory tells paths") };
         assert_eq!(paths, [target.join("cat.mp4"), target.join("cat (2).mp4")]);
         assert_eq!(std::fs::read_to_string(&paths[0]).unwrap(), "one");
         assert_eq!(std::fs::read_to_string(&paths[1]).unwrap(), "three");

@@ -11,6 +11,8 @@
 mod caption;
 mod directory;
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 
 use crate::model::{Error, MediaFile, MediaMetadata, UploadLimit};
@@ -73,14 +75,23 @@ pub enum SendError {
     Failed(Error),
 }
 
+/// Where a part is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// In a message with this link.
+    Message(String),
+    /// At these paths, one a file, in order.
+    Files(Vec<PathBuf>),
+}
+
 /// Where files are delivered.
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// The limit that holds there, as far as known. `None`: none.
     fn limit(&self) -> Option<UploadLimit>;
 
-    /// Delivers one part and says where it is now (a link to a message, a path).
-    async fn send(&self, part: Part<'_>) -> Result<String, SendError>;
+    /// Delivers one part and says where it is now.
+    async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError>;
 }
 
 #[cfg(test)]

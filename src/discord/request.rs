@@ -98,7 +98,7 @@ fn last_word(data: &Data, outcome: &Outcome, target: Target) -> Option<String> {
         Some(error) if *error.kind() == Kind::Cancelled && data.stop.is_cancelled() => Some(texts::stopped()),
         Some(error) => Some(texts::failure(outcome, error)),
         None if target == Target::Server => {
-            let paths = outcome.posted.places.iter().flat_map(|place| place.lines());
+            let paths = outcome.posted.places.iter();
             let names: Vec<String> =
                 paths.filter_map(|path| Some(Path::new(path).file_name()?.to_string_lossy().into_owned())).collect();
             Some(texts::kept(&names))

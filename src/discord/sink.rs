@@ -10,7 +10,7 @@ use super::{
     rest::RestError,
 };
 use crate::{
-    deliver::{Part, SendError, Sink},
+    deliver::{Delivered, Part, SendError, Sink},
     model::UploadLimit,
 };
 
@@ -32,9 +32,9 @@ impl Sink for DiscordSink {
         Some(UploadLimit { per_file: self.limits.limit(self.place, self.told) })
     }
 
-    async fn send(&self, part: Part<'_>) -> Result<String, SendError> {
+    async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError> {
         match self.live.deliver(part).await {
-            Ok(link) => Ok(link),
+            Ok(link) => Ok(Delivered::Message(link)),
             Err(RestError::TooLarge) => {
                 let largest = part.files.iter().map(|file| file.size).max().unwrap_or_default();
                 let limit = self.limits.refused(self.place, largest);

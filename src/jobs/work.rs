@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Folder, Parts};
 use crate::{
-    deliver::{self, BatchLimits, Part, SendError, Sink},
+    deliver::{self, BatchLimits, Delivered, Part, SendError, Sink},
     fetch::{Download, Fetcher},
     media::FitTarget,
     model::{
@@ -264,7 +264,7 @@ impl<'a> Work<'a> {
         let upload = &self.kit.parts.settings.upload;
         let batches = BatchLimits { max_files: upload.max_files_per_batch, batch_bytes: upload.batch_bytes };
         let all = pending.len();
-        let (mut refits, mut left_out, mut sent) = (0, Vec::new(), Vec::new());
+        let (mut refits, mut parts, mut left_out, mut sent) = (0, 0, Vec::new(), Vec::new());
         while !pending.is_empty() {
             let limit = self.limit(sink);
             let (mut fitting, mut ready) = (Vec::new(), Vec::new());
@@ -282,13 +282,20 @@ impl<'a> Work<'a> {
             let sizes: Vec<u64> = ready.iter().map(|file| file.size).collect();
             let plan = deliver::plan(&sizes, batches);
             for (index, range) in plan.iter().enumerate() {
-                let of = places.len() + plan.len() - index;
-                self.progress.set(Phase::Uploading { part: places.len() + 1, of });
-                let files = &ready[range.clone()];
-                let part = Part { request: &self.request.id, metadata, files, index: places.len(), of };
+                let of = parts + plan.len() - index;
+                self.progress.set(Phase::Uploading { part: parts + 1, of });
+                let files = &mut ready[range.clone()];
+                let part = Part { request: &self.request.id, metadata, files, index: parts, of };
                 match self.guarded(async { Ok(sink.send(part).await) }).await? {
-                    Ok(place) => {
-                        places.push(place);
+                    Ok(delivered) => {
+                        match delivered {
+                            Delivered::Message(link) => places.push(link),
+                            Delivered::Files(paths) => {
+                                places.extend(paths.iter().map(|path| path.display().to_string()));
+                                files.iter_mut().zip(paths).for_each(|(file, path)| file.path = path);
+                            }
+                        }
+                        parts += 1;
                         sent.extend_from_slice(files);
                         pending.drain(..range.len());
                     }

@@ -77,7 +77,8 @@ async fn the_tool_takes_over(stage: &mut Stage, link: &str, hosts: &[&str]) {
         assert_eq!((first.by.as_str(), &last.end), ("api", &AttemptEnd::Ok), "{kind:?}");
         assert_ne!(last.by, "api", "{kind:?}");
         assert!(matches!(&first.end, AttemptEnd::NextAttempt { error } if error.code() == code), "{kind:?}: {first:?}");
-        assert!(outcome.metadata.is_some_and(|metadata| metadata.files.len() == 1), "{kind:?}");
+        let files = outcome.metadata.map(|metadata| metadata.files).unwrap_or_default();
+        assert!(files.len() == 1 && files[0].path.is_file(), "{kind:?}: {files:?}");
 
         stage.settings.downloads.api_fallback_to_cli = false;
         let outcome = stage.fetch(link).await;

@@ -12,7 +12,8 @@ use crate::world::{
     web::{Fault, FaultKind},
 };
 
-const GRAPHQL: &str = "api.x.com";
+const GRAPHQL: &str = "x.com";
+const GUEST_TOKEN: &str = "api.x.com";
 const SYNDICATION: &str = "cdn.syndication.twimg.com";
 
 /// What gallery-dl is not told: ids of media, and previews of videos.
@@ -216,7 +217,7 @@ async fn each_failure_of_the_site_has_its_name() {
     for (kind, expected) in [(FaultKind::Status(404), "platform_changed"), (FaultKind::RateLimit(None), "rate_limited")]
     {
         stage.web.faults().clear();
-        stage.web.faults().add(Fault::on(GRAPHQL, "", kind));
+        stage.web.faults().add(Fault::on(GUEST_TOKEN, "", kind));
         stage.web.faults().add(Fault::on(SYNDICATION, "", FaultKind::Status(500)));
         assert_eq!(code(stage.api(&link).await), expected);
     }

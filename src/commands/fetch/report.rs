@@ -98,7 +98,7 @@ fn title(metadata: &MediaMetadata) -> String {
 /// Where the files are, what the post holds when nothing was loaded, or what went wrong.
 fn details(one: &Ended, out: &mut dyn Write) -> io::Result<()> {
     let outcome = &one.outcome;
-    for place in outcome.posted.places.iter().flat_map(|place| place.lines()) {
+    for place in &outcome.posted.places {
         writeln!(out, "{place}")?;
     }
     if let (true, Some(metadata)) = (outcome.posted.places.is_empty(), &outcome.metadata) {

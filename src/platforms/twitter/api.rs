@@ -23,7 +23,8 @@ const BEARER: &str =
 const QUERY_ID: &str = "2ICDjqPd81tulZcYrtpTuQ";
 
 const GUEST_TOKEN: &str = "https://api.x.com/1.1/guest/activate.json";
-const GRAPHQL: &str = "https://api.x.com/graphql/";
+/// `api.x.com/graphql/` answers the same; this is where the web client, yt-dlp and gallery-dl ask.
+const GRAPHQL: &str = "https://x.com/i/api/graphql/";
 const SYNDICATION: &str = "https://cdn.syndication.twimg.com/tweet-result";
 
 /// What the query demands to be told about the web client, on and off.
@@ -303,8 +304,8 @@ mod tests {
     #[test]
     fn the_query_is_spelled_as_the_web_client_spells_it() {
         let url = graphql_url("abc-_1", "20").unwrap();
-        assert_eq!(url.host_str(), Some("api.x.com"));
-        assert_eq!(url.path(), "/graphql/abc-_1/TweetResultByRestId");
+        assert_eq!(url.host_str(), Some("x.com"));
+        assert_eq!(url.path(), "/i/api/graphql/abc-_1/TweetResultByRestId");
         let pairs: std::collections::BTreeMap<_, _> = url.query_pairs().into_owned().collect();
         let variables: Value = serde_json::from_str(&pairs["variables"]).unwrap();
         assert_eq!(variables["tweetId"], "20");
