@@ -351,6 +351,9 @@ fn stamp(metadata: &mut MediaMetadata, resource: &Resource, path: &Path) {
         url.set_query(None);
     }
     metadata.url = url.into();
+    if resource.kind == ResourceKind::File {
+        metadata.id.clone_from(&metadata.url);
+    }
     if metadata.id.is_empty() {
         metadata.id.clone_from(&resource.id);
     }

@@ -25,7 +25,7 @@ pub(super) fn failure(kind: &Kind, detail: Option<&str>) -> String {
         Kind::RateLimited { retry_after: None } => "The platform asks me to slow down. Try again in a few minutes.",
         Kind::TooLong => "This is longer than this bot is set to download.",
         Kind::TooLarge => "This is larger than this bot is set to download.",
-        Kind::CannotFit => "This can't be made small enough for this server's upload limit and still be watchable.",
+        Kind::CannotFit => "This can't be made small enough for the upload limit and still be watchable.",
         Kind::QuotaExceeded => "The allowance for downloads is used up for now. Try again later.",
         Kind::Timeout => "The platform took too long to answer. Try again in a moment.",
         Kind::Network => "I couldn't reach the platform just now. Try again in a moment.",

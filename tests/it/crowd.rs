@@ -147,3 +147,29 @@ async fn sigterm_in_the_middle_of_a_crowd_leaves_no_process_and_no_half_file() {
     assert_eq!(bot.processes_at_work(), Vec::<String>::new());
     assert_eq!(world.left_behind(), Vec::<std::path::PathBuf>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_bot_left_is_gone_after_the_next_start() {
+    let world = World::start().await;
+    let channel = world.discord.guild("quiet", 0).channel("general");
+    let (link, expected) = place(&world, 60);
+    world.web.hold_downloads();
+    let mut first = world.bot(&[]).await;
+    first
+        .during(async {
+            ask(&world, &channel, 60, &link).await.acknowledged().await;
+            world.web.wait_for_held_downloads(1).await;
+        })
+        .await;
+    first.kill().await;
+    assert!(!world.left_behind().is_empty(), "a killed bot cannot tidy up");
+
+    world.web.release();
+    let mut second = world.bot(&[]).await;
+    let left: Vec<_> = world.left_behind().into_iter().filter(|path| !path.ends_with("lock")).collect();
+    assert_eq!(left, Vec::<std::path::PathBuf>::new(), "but for the lock of the one that runs");
+    let again = second.during(async { ask(&world, &channel, 60, &link).await.with_files(1).await }).await;
+    assert_eq!(media::sha256(again[0].attachments[0].path()), expected[0].sha256());
+    second.stop().await;
+    assert_eq!(world.left_behind(), Vec::<std::path::PathBuf>::new());
+}

@@ -154,6 +154,11 @@ impl Bot {
         (self.ended().await, asked.elapsed())
     }
 
+    /// Ends it as a crash does, without a chance to tidy up.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("the bot ran");
+    }
+
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         match tokio::time::timeout(PATIENCE, self.child.wait()).await {

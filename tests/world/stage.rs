@@ -82,6 +82,7 @@ impl World {
 
     /// Starts the real bot and waits until it serves commands.
     pub async fn bot(&self, more: &[(&str, &str)]) -> Bot {
+        self.discord.expect_another_bot();
         let mut bot = Bot::start(self.dir(), self.env(more));
         bot.during(self.discord.ready()).await;
         bot

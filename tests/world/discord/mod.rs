@@ -246,6 +246,14 @@ impl Discord {
         }
     }
 
+    /// Another bot process is about to start: [`Discord::ready`] shall wait for that one.
+    pub fn expect_another_bot(&self) {
+        self.change(|state| {
+            state.gateway.ready_at = None;
+            state.registered = false;
+        });
+    }
+
     /// Waits until the bot is connected and has registered its commands.
     pub async fn ready(&self) {
         self.wait_for("the bot to be ready", |state| {
