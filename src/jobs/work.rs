@@ -46,7 +46,7 @@ pub(super) struct Work<'a> {
 /// What an attempt brought: what the post holds, and its files in the order of its items.
 struct Loaded {
     metadata: MediaMetadata,
-    paths: Vec<PathBuf>,
+    files: Vec<MediaFile>,
 }
 
 impl<'a> Work<'a> {
@@ -80,16 +80,15 @@ impl<'a> Work<'a> {
         self.progress.set(Phase::Resolving);
         let routed = self.route().await?;
         outcome.platform = Some(routed.resource.platform.to_string());
-        let mut loaded = self.attempt_all(&routed, self.limit(sink)).await?;
+        let Loaded { mut metadata, files: mut pending } = self.attempt_all(&routed, self.limit(sink)).await?;
         if self.request.options.metadata_only {
-            outcome.metadata = Some(loaded.metadata);
+            outcome.metadata = Some(metadata);
             return Ok(());
         }
-        let mut pending = self.describe(&mut loaded).await?;
-        loaded.metadata.file_size_bytes = Some(pending.iter().map(|file| file.size).sum());
+        metadata.file_size_bytes = Some(pending.iter().map(|file| file.size).sum());
         // A caption may name what the post holds, so the files stand there while they are sent, too.
-        loaded.metadata.files.clone_from(&pending);
-        let metadata = outcome.metadata.insert(loaded.metadata);
+        metadata.files.clone_from(&pending);
+        let metadata = outcome.metadata.insert(metadata);
         let result = self.deliver(&mut pending, metadata, sink, &mut outcome.posted.places).await;
         let wanted = match &result {
             Ok(()) => {
@@ -175,7 +174,7 @@ impl<'a> Work<'a> {
         index: usize,
         limit: Option<UploadLimit>,
     ) -> Result<Loaded> {
-        let mut loaded = match path {
+        let (mut metadata, paths) = match path {
             Path::Api => self.attempt_api(routed, index, limit).await?,
             Path::Cli(call) => {
                 let dir = self.folder.sub(&format!("{index}-{}", call.tool))?;
@@ -191,17 +190,28 @@ impl<'a> Work<'a> {
                 };
                 let mut output = self.kit.parts.tools.run(&job).await?;
                 routed.platform.refine(&routed.resource, call.tool, &output.raw, &mut output.metadata);
-                Loaded { metadata: output.metadata, paths: output.files }
+                (output.metadata, output.files)
             }
         };
-        stamp(&mut loaded.metadata, &routed.resource, path);
-        if loaded.paths.is_empty() && !self.request.options.metadata_only {
-            return Err(Error::new(Kind::NoMedia, format!("{} found nothing to load", path.by())));
+        stamp(&mut metadata, &routed.resource, path);
+        if self.request.options.metadata_only {
+            return Ok(Loaded { metadata, files: Vec::new() });
         }
-        Ok(loaded)
+        let files = self.describe(&metadata, &paths).await?;
+        // Tools save whatever they are sent, an error page included.
+        if files.iter().all(|file| file.file_type == FileType::Other) {
+            let what = files.first().map_or("nothing", |file| file.mimetype.as_str());
+            return Err(Error::new(Kind::NoMedia, format!("{} loaded {what}", path.by())));
+        }
+        Ok(Loaded { metadata, files })
     }
 
-    async fn attempt_api(&self, routed: &Routed<'_>, index: usize, limit: Option<UploadLimit>) -> Result<Loaded> {
+    async fn attempt_api(
+        &self,
+        routed: &Routed<'_>,
+        index: usize,
+        limit: Option<UploadLimit>,
+    ) -> Result<(MediaMetadata, Vec<PathBuf>)> {
         let parts = self.kit.parts;
         let extractor = routed
             .platform
@@ -215,7 +225,7 @@ impl<'a> Work<'a> {
         };
         let metadata = extractor.extract(&routed.resource, &context).await?;
         if self.request.options.metadata_only {
-            return Ok(Loaded { metadata, paths: Vec::new() });
+            return Ok((metadata, Vec::new()));
         }
         let dir = self.folder.sub(&format!("{index}-api"))?;
         let download = Download {
@@ -228,16 +238,16 @@ impl<'a> Work<'a> {
             cancel: self.cancel,
         };
         let paths = self.kit.fetcher.download(download).await?;
-        Ok(Loaded { metadata, paths })
+        Ok((metadata, paths))
     }
 
     /// Describes the loaded files from their content.
-    async fn describe(&self, loaded: &mut Loaded) -> Result<Vec<MediaFile>> {
-        let mut files = Vec::with_capacity(loaded.paths.len());
-        for (item, path) in loaded.paths.iter().enumerate() {
-            let name = file_name(&loaded.metadata, item, loaded.paths.len(), path);
+    async fn describe(&self, metadata: &MediaMetadata, paths: &[PathBuf]) -> Result<Vec<MediaFile>> {
+        let mut files = Vec::with_capacity(paths.len());
+        for (item, path) in paths.iter().enumerate() {
+            let name = file_name(metadata, item, paths.len(), path);
             let mut file = self.guarded(self.kit.parts.media.describe(path, &name, item)).await?;
-            file.alt_text = loaded.metadata.items.get(item).and_then(|item| item.alt_text.clone());
+            file.alt_text = metadata.items.get(item).and_then(|item| item.alt_text.clone());
             files.push(file);
         }
         Ok(files)

@@ -15,7 +15,7 @@ use crate::world::{
     platforms::{RedditPost, Tweet},
     stage,
     tls::Authority,
-    web::{Fault, FaultKind, Web},
+    web::{Fault, FaultKind, Reply, Web},
 };
 
 /// The real services against a stand-in web.
@@ -119,4 +119,17 @@ async fn a_verdict_about_the_post_asks_nobody_else() {
     let outcome = stage.fetch(&link).await;
     let error = outcome.error.as_ref().expect("it is gone");
     assert_eq!((outcome.attempts.len(), error.code()), (1, "not_found"), "{outcome:#?}");
+}
+
+#[tokio::test]
+async fn a_page_that_a_tool_saved_in_place_of_media_is_not_delivered() {
+    let mut stage = Stage::set().await;
+    stage.settings.downloads.allow_generic = true;
+    let page = Reply::new(200, "video/mp4", "<!DOCTYPE html><title>Sorry</title>");
+    let link = stage.web.reply("videos.example", "/watch", page);
+    let outcome = stage.fetch(&link).await;
+    let error = outcome.error.as_ref().expect("there is nothing to deliver");
+    assert!(["no_media", "unsupported_url"].contains(&error.code()), "{outcome:#?}");
+    assert!(outcome.attempts.len() > 1, "the next tool is asked: {outcome:#?}");
+    assert!(outcome.posted.places.is_empty(), "{outcome:#?}");
 }
