@@ -81,7 +81,12 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
     let bars = bars::Bars::new();
     let limit = args.max_size.map(|per_file| UploadLimit { per_file });
     let sink = Arc::new(DirectorySink::new(&args.output, limit));
-    let options = Options { quality: args.quality, audio_only: args.audio_only, metadata_only: args.metadata_only };
+    let options = Options {
+        quality: args.quality,
+        audio_only: args.audio_only,
+        metadata_only: args.metadata_only,
+        ..Options::default()
+    };
     let tasks: Vec<(String, Task)> = args
         .links
         .iter()

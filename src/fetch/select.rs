@@ -193,7 +193,7 @@ mod tests {
 
     fn names(kind: FileType, renditions: &[Rendition], wish: &str, audio_only: bool, limit: u64) -> String {
         let item = Item::new(kind, renditions.to_vec());
-        let options = Options { quality: wish.parse().unwrap(), audio_only, metadata_only: false };
+        let options = Options { quality: wish.parse().unwrap(), audio_only, ..Options::default() };
         let limit = (limit > 0).then_some(UploadLimit { per_file: limit * MIB });
         let name = |rendition: &Rendition| rendition.format_id.clone().unwrap();
         match select(&item, &options, limit) {

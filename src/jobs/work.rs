@@ -219,6 +219,8 @@ impl<'a> Work<'a> {
             .ok_or_else(|| Error::internal(format!("{} has no extractor", routed.resource.platform)))?;
         let none = PlatformSettings::default();
         let context = ExtractContext {
+            platform: routed.resource.platform,
+            session: None,
             client: parts.egress.client(),
             settings: parts.settings.platforms.get(routed.resource.platform.0).unwrap_or(&none),
             options: &self.request.options,

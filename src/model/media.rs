@@ -134,6 +134,12 @@ pub struct Item {
     /// The author's description for people who can't see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alt_text: Option<String>,
+    /// In a list of posts: the title of the post it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// In a list of posts: the canonical link of the post it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<f64>,
@@ -145,7 +151,7 @@ pub struct Item {
 impl Item {
     /// An item with nothing but its kind and renditions.
     pub fn new(kind: FileType, renditions: Vec<Rendition>) -> Self {
-        Self { kind, id: None, alt_text: None, duration: None, renditions }
+        Self { kind, id: None, alt_text: None, title: None, url: None, duration: None, renditions }
     }
 }
 
@@ -201,9 +207,38 @@ pub struct Rendition {
     /// Whether `bytes` was told by the server rather than estimated from bitrate and duration.
     #[serde(default)]
     pub bytes_exact: bool,
-    /// Headers the file's host wants. Never credentials.
+    /// How it is loaded.
+    #[serde(default, skip_serializing_if = "Protocol::is_file")]
+    pub protocol: Protocol,
+    /// The most bytes one request may ask for, where the host slows down larger ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk_bytes: Option<u64>,
+    /// Until when the address works, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Headers the file's host wants, an anonymous visitor's cookie included. Never the operator's credentials.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+}
+
+/// How a rendition is loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// One file at one address.
+    #[default]
+    File,
+    /// An HLS playlist: a media playlist, or a master playlist of which the best variant is taken.
+    Hls,
+    /// A DASH manifest; `format_id` names the representation.
+    Dash,
+}
+
+impl Protocol {
+    /// Whether it is one file at one address.
+    pub fn is_file(&self) -> bool {
+        *self == Protocol::File
+    }
 }
 
 impl Rendition {

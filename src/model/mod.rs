@@ -16,7 +16,7 @@ mod tool;
 
 pub use error::{Error, ExternalToolError, Kind, Result};
 pub use media::{
-    Author, Counts, DownloadMethod, Extension, FileType, Item, MediaFile, MediaMetadata, Rendition, Streams,
+    Author, Counts, DownloadMethod, Extension, FileType, Item, MediaFile, MediaMetadata, Protocol, Rendition, Streams,
 };
 pub use outcome::{Attempt, AttemptEnd, Outcome, Posted};
 pub use progress::{Phase, Progress, ProgressReceiver};

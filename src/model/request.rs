@@ -69,6 +69,12 @@ pub struct Options {
     /// Look, but load nothing.
     #[serde(default)]
     pub metadata_only: bool,
+    /// Ask the platform anew, whatever the cache knows.
+    #[serde(default)]
+    pub force: bool,
+    /// Where the platform has threads: the posts of the same author that belong together.
+    #[serde(default)]
+    pub thread: bool,
 }
 
 /// The best picture wanted. The names are those users know; heights are of the short side in pixels.

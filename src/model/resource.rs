@@ -55,6 +55,13 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// The one key of what is asked for: cache, single flight and duplicates go by it.
+    pub fn key(&self) -> String {
+        let item = self.item.map(|number| format!("#{number}")).unwrap_or_default();
+        let kind = serde_json::to_value(self.kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()));
+        format!("{}:{}:{}{item}", self.platform, kind.unwrap_or_default(), self.id)
+    }
+
     /// A resource without an item number.
     pub fn new(platform: PlatformId, kind: ResourceKind, id: impl Into<String>, canonical: Url) -> Self {
         Self { platform, kind, id: id.into(), canonical, item: None }

@@ -2,10 +2,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use chrono::Utc;
 use reqwest::{Certificate, ClientBuilder, Method, Proxy, RequestBuilder, Response, header, redirect};
 use url::Url;
 
 use super::{
+    cookies::Jar,
     resolver::{Guard, GuardedResolver},
     response::{blocked, check_status, fault},
 };
@@ -37,6 +39,7 @@ pub const DISCORD_SILENCE: Duration = Duration::from_secs(60);
 pub struct Client {
     http: reqwest::Client,
     guard: Arc<Guard>,
+    cookies: Option<Arc<Jar>>,
 }
 
 impl Client {
@@ -63,7 +66,12 @@ impl Client {
             Some(proxy) => builder.proxy(upstream(proxy)?),
             None => builder.dns_resolver(Arc::new(GuardedResolver(guard.clone()))),
         };
-        Ok(Self { http: build(builder)?, guard })
+        Ok(Self { http: build(builder)?, guard, cookies: None })
+    }
+
+    /// The same client, sending these cookies to their own domains. Redirects to another host lose them.
+    pub(super) fn with_cookies(&self, cookies: Arc<Jar>) -> Self {
+        Self { cookies: Some(cookies), ..self.clone() }
     }
 
     /// A request, refused at once when the URL itself names a forbidden address, port or scheme.
@@ -88,9 +96,18 @@ impl Client {
     /// # Errors
     /// `blocked_address`, `timeout`, `network`.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let request = request.build().map_err(fault)?;
+        let mut request = request.build().map_err(fault)?;
         // Judged again and sent by our own client, whoever made the request.
         self.guard.policy().check_url(request.url()).map_err(|refusal| blocked(&refusal))?;
+        if let Some(jar) = &self.cookies
+            && !request.headers().contains_key(header::COOKIE)
+            && let Some(cookies) = jar.header_for(request.url(), Utc::now())
+        {
+            let mut value = header::HeaderValue::from_str(&cookies)
+                .map_err(|_| Error::internal("a cookie of the cookies file cannot be sent: it has odd characters"))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::COOKIE, value);
+        }
         self.http.execute(request).await.map_err(fault)
     }
 

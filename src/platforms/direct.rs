@@ -47,7 +47,7 @@ const EXTENSIONS: &[(&str, FileType)] = &[
 
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
-pub const LINKS: &[(&str, &str)] = &[
+const LINKS: &[(&str, &str)] = &[
     ("https://cdn.example/a/clip.mp4", "direct file https://cdn.example/a/clip.mp4"),
     ("http://cdn.example/a/clip.MP4?sig=a%2Bb&e=1", "direct file http://cdn.example/a/clip.MP4?sig=a%2Bb&e=1"),
     ("https://cdn.example:8443/clip.webm#t=3", "direct file https://cdn.example:8443/clip.webm"),
@@ -81,6 +81,15 @@ impl Platform for Direct {
 
     fn name(&self) -> &'static str {
         "Direct link"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
     }
 
     fn route(&self, url: &Url) -> Option<Resource> {

@@ -11,7 +11,7 @@ pub const ID: PlatformId = PlatformId("generic");
 
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
-pub const LINKS: &[(&str, &str)] = &[
+const LINKS: &[(&str, &str)] = &[
     ("https://vimeo.com/76979871", "generic"),
     ("http://10.0.0.1/admin", "generic"),
     ("https://[::1]/x", "generic"),
@@ -41,6 +41,15 @@ impl Platform for Generic {
 
     fn name(&self) -> &'static str {
         "Other sites"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
     }
 
     fn route(&self, url: &Url) -> Option<Resource> {

@@ -13,10 +13,15 @@ use super::{
         link::{Link, canonical, is_word},
     },
 };
-use crate::model::{Author, MediaMetadata, PlatformId, Resource, ResourceKind, Tool};
+use crate::{
+    model::{Author, MediaMetadata, PlatformId, Resource, ResourceKind, Tool},
+    settings::{PlatformSettingsOf, PlatformSpec},
+};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("instagram");
+
+inventory::submit! { PlatformSettingsOf(&[PlatformSpec::tools_only("instagram")]) }
 
 const HOSTS: &[&str] = &[
     "instagram.com",
@@ -51,7 +56,7 @@ const RESERVED: &[&str] = &[
 
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
-pub const LINKS: &[(&str, &str)] = &[
+const LINKS: &[(&str, &str)] = &[
     ("https://www.instagram.com/p/CxYz_12-abC/", "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
     ("https://instagram.com/p/CxYz_12-abC", "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
     ("https://m.instagram.com/p/CxYz_12-abC", "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
@@ -119,6 +124,15 @@ impl Platform for Instagram {
 
     fn name(&self) -> &'static str {
         "Instagram"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &["instagram.com", "instagr.am", "ddinstagram.com"]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
     }
 
     fn route(&self, url: &Url) -> Option<Resource> {

@@ -1,11 +1,26 @@
 //! The registry of platforms. Adding one = one file here, its fixtures, and one line in [`Registry::standard`].
 
+mod bilibili;
+mod bluesky;
 mod common;
+mod dailymotion;
 mod direct;
+mod facebook;
 mod generic;
+mod imgur;
 mod instagram;
+mod mastodon;
+mod pinterest;
 mod reddit;
+mod soundcloud;
+mod streamable;
+mod threads;
+mod tiktok;
+mod tumblr;
+mod twitch;
 mod twitter;
+mod vimeo;
+mod vk;
 mod youtube;
 
 #[cfg(test)]
@@ -30,6 +45,14 @@ pub trait Platform: Send + Sync {
     /// The name people know, for example `X / Twitter`.
     fn name(&self) -> &'static str;
 
+    /// The registrable names that it owns, for example `x.com`: cookies, rates and look-alike tests go by them. Empty for
+    /// platforms that are on any host.
+    fn domains(&self) -> &'static [&'static str];
+
+    /// Links and what they are, for tests.
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)];
+
     /// Whether this link is this platform's, and what it points to. Exact hosts only; touches no network.
     fn route(&self, url: &Url) -> Option<Resource>;
 
@@ -38,6 +61,11 @@ pub trait Platform: Send + Sync {
 
     /// The in-process extractor, if there is one.
     fn extractor(&self) -> Option<&dyn Extractor> {
+        None
+    }
+
+    /// Why there is no in-process path, for `explain`, where people would expect one.
+    fn no_extractor_because(&self) -> Option<&'static str> {
         None
     }
 
@@ -68,12 +96,23 @@ pub struct CliTool {
 
 /// What an extractor may use.
 pub struct ExtractContext<'a> {
-    /// The guarded HTTP client.
+    /// Whose extractor it is.
+    pub platform: PlatformId,
+    /// The guarded HTTP client, signed in nowhere.
     pub client: &'a net::Client,
     /// This platform's settings.
     pub settings: &'a PlatformSettings,
     /// What is wanted.
     pub options: &'a Options,
+    /// The operator's session on this platform, if there is one.
+    pub session: Option<&'a net::Session>,
+}
+
+impl ExtractContext<'_> {
+    /// A parameter of this platform: what the operator said, or else the default told in its `SETTINGS`.
+    pub fn param(&self, key: &str) -> Option<&str> {
+        self.settings.param(self.platform.0, key)
+    }
 }
 
 /// The in-process path: HTTP in, metadata with renditions out. Downloads no media.
@@ -106,6 +145,22 @@ impl Registry {
                 Box::new(reddit::Reddit::default()),
                 Box::new(instagram::Instagram),
                 Box::new(youtube::Youtube::new(settings.platforms.get(youtube::ID.0))),
+                Box::new(bilibili::Bilibili),
+                Box::new(bluesky::Bluesky),
+                Box::new(dailymotion::Dailymotion),
+                Box::new(facebook::Facebook),
+                Box::new(imgur::Imgur),
+                Box::new(pinterest::Pinterest),
+                Box::new(soundcloud::Soundcloud),
+                Box::new(streamable::Streamable),
+                Box::new(threads::Threads),
+                Box::new(tiktok::Tiktok),
+                Box::new(tumblr::Tumblr),
+                Box::new(twitch::Twitch),
+                Box::new(vimeo::Vimeo),
+                Box::new(vk::Vk),
+                // Knows links by their shape on hosts that it does not know: after those that know theirs.
+                Box::new(mastodon::Mastodon),
                 Box::new(direct::Direct),
                 // Knows every link: must stay last.
                 Box::new(generic::Generic::new(settings.downloads.allow_generic)),

@@ -13,11 +13,46 @@ use super::{
 };
 use crate::{
     model::{Extension, MediaMetadata, PlatformId, Resource, ResourceKind, Tool},
-    settings::PlatformSettings,
+    settings::{PlatformSettings, PlatformSettingsOf, PlatformSpec},
 };
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("youtube");
+
+inventory::submit! {
+    PlatformSettingsOf(&[
+        PlatformSpec::tools_only("youtube"),
+        PlatformSpec::param(
+            "youtube",
+            "player_client",
+            None,
+            "The player clients that yt-dlp asks, as in its extractor arguments. Unset: its own choice.",
+        ),
+        PlatformSpec::param(
+            "youtube",
+            "player_skip",
+            None,
+            "The requests that yt-dlp leaves out, as in its extractor arguments.",
+        ),
+        PlatformSpec::param(
+            "youtube",
+            "lang",
+            None,
+            "The language that titles and descriptions are asked for in, such as `en`.",
+        ),
+        PlatformSpec::param(
+            "youtube",
+            "formats",
+            None,
+            "Which formats yt-dlp looks at, as in its extractor arguments.",
+        ),
+        PlatformSpec::secret(
+            "youtube",
+            "po_token",
+            "Proof-of-origin tokens for yt-dlp, as in its extractor arguments.",
+        ),
+    ])
+}
 
 const HOSTS: &[&str] = &[
     "youtube.com",
@@ -35,7 +70,7 @@ const PARAMS: &[&str] = &["player_client", "player_skip", "lang", "formats", "po
 
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
-pub const LINKS: &[(&str, &str)] = &[
+const LINKS: &[(&str, &str)] = &[
     ("https://www.youtube.com/watch?v=dQw4w9WgXcQ", "video dQw4w9WgXcQ https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
     ("https://youtube.com/watch?v=dQw4w9WgXcQ", "video dQw4w9WgXcQ https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
     ("http://m.youtube.com/watch?v=dQw4w9WgXcQ", "video dQw4w9WgXcQ https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
@@ -161,6 +196,15 @@ impl Platform for Youtube {
 
     fn name(&self) -> &'static str {
         "YouTube"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &["youtube.com", "youtu.be", "youtube-nocookie.com"]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
     }
 
     fn route(&self, url: &Url) -> Option<Resource> {

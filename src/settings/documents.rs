@@ -27,8 +27,11 @@ pub fn dot_env_example() -> String {
         }
     }
     out.push_str("\n# ---- Platforms ----\n");
-    for spec in PLATFORM_SPECS {
-        out.push_str(&format!("\n{}#{}={}\n", comment(spec.doc), spec.name(), spec.example));
+    for spec in PLATFORM_SPECS.iter() {
+        let value = spec.default.unwrap_or(spec.example);
+        let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "./:,-_".contains(c));
+        let value = if plain { value.to_owned() } else { format!("'{value}'") };
+        out.push_str(&format!("\n{}#{}={value}\n", comment(spec.doc), spec.name()));
     }
     out
 }
@@ -55,9 +58,11 @@ pub fn default_toml() -> String {
     for platform in platforms() {
         out.push_str(&format!("\n[platforms.{platform}]\n"));
         for spec in PLATFORM_SPECS.iter().filter(|spec| spec.platform == platform) {
-            let value =
-                if spec.key == USE_API_CLIENT { spec.example.to_owned() } else { format!("{:?}", spec.example) };
-            out.push_str(&format!("{}# {} = {value}\n", comment(&format!("{} ({})", spec.doc, spec.name())), spec.key));
+            let value = spec.default.unwrap_or(spec.example);
+            let value = if spec.key == USE_API_CLIENT { value.to_owned() } else { format!("{value:?}") };
+            let hash = if spec.default.is_none() { "# " } else { "" };
+            let told = format!("{} ({})", spec.doc, spec.name());
+            out.push_str(&format!("{}{hash}{} = {value}\n", comment(&told), spec.key));
         }
     }
     out
@@ -94,11 +99,12 @@ pub fn configuration_md() -> String {
     }
     out.push_str(
         "\n## Platforms\n\nEvery platform listed here takes `<PLATFORM>_USE_API_CLIENT`; any other `<PLATFORM>_<KEY>` is handed to its \
-         code as well.\n\n| Name | In TOML | Meaning |\n|---|---|---|\n",
+         code as well.\n\n| Name | In TOML | Default | Meaning |\n|---|---|---|---|\n",
     );
-    for spec in PLATFORM_SPECS {
+    for spec in PLATFORM_SPECS.iter() {
         let path = format!("platforms.{}.{}", spec.platform, spec.key);
-        out.push_str(&format!("| `{}` | `{path}` | {} |\n", spec.name(), spec.doc));
+        let default = spec.default.map_or_else(|| "–".to_owned(), |value| format!("`{value}`"));
+        out.push_str(&format!("| `{}` | `{path}` | {default} | {} |\n", spec.name(), spec.doc));
     }
     out
 }

@@ -219,21 +219,26 @@ fn apply(
             warnings.push(format!("{source}: unknown setting {name}, did you mean {near}?"));
         }
         let shown = if secret { MASK.to_owned() } else { text.clone() };
+        entries.push(Entry {
+            name: name.clone(),
+            path: path.clone(),
+            value: Some(shown.clone()),
+            source: source.clone(),
+            secret,
+        });
+        if source == "default" {
+            // Platforms find these in the table; `params` holds what the operator said.
+            continue;
+        }
         let platform = settings.platforms.entry(platform.to_owned()).or_insert_with(PlatformSettings::default);
         if key == USE_API_CLIENT {
             match parse::boolean(text) {
                 Ok(on) => platform.use_api_client = Some(on),
-                Err(expected) => problems.push(Problem {
-                    name: name.clone(),
-                    value: shown.clone(),
-                    source: source.clone(),
-                    expected,
-                }),
+                Err(expected) => problems.push(Problem { name, value: shown, source: source.clone(), expected }),
             }
         } else {
             platform.params.insert(key.to_owned(), SecretString::from(text.clone()));
         }
-        entries.push(Entry { name, path: path.clone(), value: Some(shown), source: source.clone(), secret });
     }
     (settings, entries)
 }

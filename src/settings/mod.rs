@@ -14,7 +14,7 @@ pub use load::{Entry, Loaded, Overrides, Problem, SettingsError, load};
 pub use schema::{
     Compression, Discord, Downloads, GalleryDl, Log, Network, PlatformSettings, Settings, ToolsSettings, Upload,
 };
-pub use table::{PLATFORM_SPECS, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
+pub use table::{PLATFORM_SPECS, PlatformSettingsOf, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
 
 /// Reads a size as the settings spell it: a bare number counts MB of 1024 × 1024 bytes.
 ///

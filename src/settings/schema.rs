@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+use super::table::PLATFORM_SPECS;
 
 /// Everything the program can be told.
 #[derive(Debug, Clone)]
@@ -149,6 +151,14 @@ pub struct PlatformSettings {
     pub use_api_client: Option<bool>,
     /// Everything else by lower-case name, for example `query_id` or `client_secret` (`REDDIT_CLIENT_SECRET`).
     pub params: BTreeMap<String, SecretString>,
+}
+
+impl PlatformSettings {
+    /// A parameter of `platform`: what the operator said, or else the default of the table.
+    pub fn param(&self, platform: &str, key: &str) -> Option<&str> {
+        let said = self.params.get(key).map(|value| value.expose_secret().trim()).filter(|value| !value.is_empty());
+        said.or_else(|| PLATFORM_SPECS.iter().find(|spec| spec.platform == platform && spec.key == key)?.default)
+    }
 }
 
 impl Default for Settings {

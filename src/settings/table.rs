@@ -1,6 +1,8 @@
 //! The one table of settings: name, place in TOML, default, meaning, and how its text becomes a value. The loader reads it,
 //! and `.env.example`, `config/default.toml` and `docs/configuration.md` are written from it.
 
+use std::sync::LazyLock;
+
 use secrecy::SecretString;
 
 use super::{
@@ -396,13 +398,16 @@ pub const SPECS: &[Spec] = &[
 ];
 
 /// A setting of one platform.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct PlatformSpec {
     /// The platform's short name.
     pub platform: &'static str,
     /// The parameter's name in TOML; `<PLATFORM>_<KEY>` in the environment.
     pub key: &'static str,
-    /// A value to show.
+    /// What holds when nobody says otherwise. Public keys, query ids and client versions stand here, because platforms
+    /// change them and a setting is quicker than a release.
+    pub default: Option<&'static str>,
+    /// A value to show when there is no default.
     pub example: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
@@ -411,6 +416,42 @@ pub struct PlatformSpec {
 }
 
 impl PlatformSpec {
+    /// The flag of a platform that can be asked in process.
+    pub const fn flag(platform: &'static str) -> Self {
+        Self {
+            platform,
+            key: USE_API_CLIENT,
+            default: None,
+            example: "true",
+            secret: false,
+            doc: "Whether the platform is asked in process first. Unset: whenever this build can.",
+        }
+    }
+
+    /// The flag of a platform that this build can only ask by tools. Setting it is pointed out at start.
+    pub const fn tools_only(platform: &'static str) -> Self {
+        Self {
+            example: "false",
+            doc: "Whether the platform is asked in process first. This build cannot: tools are used whatever stands here.",
+            ..Self::flag(platform)
+        }
+    }
+
+    /// Something that may be shown.
+    pub const fn param(
+        platform: &'static str,
+        key: &'static str,
+        default: Option<&'static str>,
+        doc: &'static str,
+    ) -> Self {
+        Self { platform, key, default, example: "", secret: false, doc }
+    }
+
+    /// Something that must never be shown. It has no default: what is in a public repository is no secret.
+    pub const fn secret(platform: &'static str, key: &'static str, doc: &'static str) -> Self {
+        Self { platform, key, default: None, example: "", secret: true, doc }
+    }
+
     /// Its name in the environment.
     pub fn name(&self) -> String {
         format!("{}_{}", self.platform, self.key).to_ascii_uppercase()
@@ -420,78 +461,21 @@ impl PlatformSpec {
 /// The key of the flag that every platform has.
 pub const USE_API_CLIENT: &str = "use_api_client";
 
-const FLAG: PlatformSpec = PlatformSpec {
-    platform: "",
-    key: USE_API_CLIENT,
-    example: "true",
-    secret: false,
-    doc: "Whether the platform is asked in process first. Unset: whenever this build can.",
-};
+/// The settings of one platform, told by its own file: `inventory::submit! { PlatformSettingsOf(&[…]) }`. So the table
+/// knows them without importing platforms, and a new platform needs no line here.
+#[derive(Debug)]
+pub struct PlatformSettingsOf(pub &'static [PlatformSpec]);
 
-const fn youtube(key: &'static str, secret: bool, doc: &'static str) -> PlatformSpec {
-    PlatformSpec { platform: "youtube", key, example: "", secret, doc }
-}
+inventory::collect!(PlatformSettingsOf);
 
-/// The flag of a platform that this build can only ask by tools. Setting it is pointed out at start.
-const TOOLS_ONLY: PlatformSpec = PlatformSpec {
-    example: "false",
-    doc: "Whether the platform is asked in process first. This build cannot: tools are used whatever stands here.",
-    ..FLAG
-};
-
-/// Platforms that take settings, with those that are documented. Any other `<PLATFORM>_<KEY>` of a platform named here is
-/// handed to it as well.
-pub const PLATFORM_SPECS: &[PlatformSpec] = &[
-    PlatformSpec { platform: "twitter", ..FLAG },
-    PlatformSpec {
-        platform: "twitter",
-        key: "query_id",
-        example: "",
-        secret: false,
-        doc: "The id of X's GraphQL query for one post, when X has changed it and this build still knows the old one.",
-    },
-    PlatformSpec {
-        platform: "twitter",
-        key: "bearer",
-        example: "",
-        secret: true,
-        doc: "The bearer token of X's public web page, when X has changed it.",
-    },
-    PlatformSpec { platform: "reddit", ..FLAG },
-    PlatformSpec {
-        platform: "reddit",
-        key: "client_id",
-        example: "",
-        secret: true,
-        doc: "The id of an app registered at https://www.reddit.com/prefs/apps. With its secret the bot asks Reddit's \
-              official interface, which refuses far less often.",
-    },
-    PlatformSpec {
-        platform: "reddit",
-        key: "client_secret",
-        example: "",
-        secret: true,
-        doc: "The secret of that app.",
-    },
-    PlatformSpec {
-        platform: "reddit",
-        key: "user_agent",
-        example: "",
-        secret: false,
-        doc: "What that app calls itself. Reddit asks for a name with the version and the owner's user name.",
-    },
-    PlatformSpec { platform: "instagram", ..TOOLS_ONLY },
-    PlatformSpec { platform: "youtube", ..TOOLS_ONLY },
-    youtube(
-        "player_client",
-        false,
-        "The player clients that yt-dlp asks, as in its extractor arguments. Unset: its own choice.",
-    ),
-    youtube("player_skip", false, "The requests that yt-dlp leaves out, as in its extractor arguments."),
-    youtube("lang", false, "The language that titles and descriptions are asked for in, such as `en`."),
-    youtube("formats", false, "Which formats yt-dlp looks at, as in its extractor arguments."),
-    youtube("po_token", true, "Proof-of-origin tokens for yt-dlp, as in its extractor arguments."),
-];
+/// Settings of platforms, with those that are documented, by platform. Any other `<PLATFORM>_<KEY>` of a platform named
+/// here is handed to it as well.
+pub static PLATFORM_SPECS: LazyLock<Vec<PlatformSpec>> = LazyLock::new(|| {
+    let mut specs: Vec<PlatformSpec> = inventory::iter::<PlatformSettingsOf>().flat_map(|of| of.0).copied().collect();
+    // The linker's order is not ours. Stable, so each platform's own order stays.
+    specs.sort_by_key(|spec| spec.platform);
+    specs
+});
 
 /// The short names of the platforms that take settings, each once.
 pub fn platforms() -> impl Iterator<Item = &'static str> {

@@ -86,7 +86,7 @@ fn item_of_info(info: &Value) -> Item {
         },
         None => FileType::Video,
     };
-    Item { kind, id: text(info, &["id"]), alt_text: None, duration: number(info, &["duration"]), renditions }
+    Item { id: text(info, &["id"]), duration: number(info, &["duration"]), ..Item::new(kind, renditions) }
 }
 
 fn rendition_of_format(format: &Value) -> Option<Rendition> {
@@ -192,20 +192,22 @@ fn item_of_keywords(info: &Value, description_is_alt: bool) -> Item {
     let url = text(info, &[URL_KEY]).and_then(|url| Url::parse(url.strip_prefix("ytdl:").unwrap_or(&url)).ok());
     let exact = number(info, &["filesize", "file_size", "size"]).filter(|bytes| *bytes > 0.0);
     Item {
-        kind,
         id: text(info, &["media_id", "sidecar_media_id", "file_id"]),
         alt_text,
         duration: number(info, &["duration"]),
-        renditions: vec![Rendition {
-            url,
-            container: extension,
-            width: pixels(info, "width"),
-            height: pixels(info, "height"),
-            bitrate: integer(info, &["bitrate"]).and_then(|bits| u64::try_from(bits).ok()).filter(|bits| *bits > 0),
-            bytes: exact.map(|bytes| bytes as u64),
-            bytes_exact: exact.is_some(),
-            ..Rendition::default()
-        }],
+        ..Item::new(
+            kind,
+            vec![Rendition {
+                url,
+                container: extension,
+                width: pixels(info, "width"),
+                height: pixels(info, "height"),
+                bitrate: integer(info, &["bitrate"]).and_then(|bits| u64::try_from(bits).ok()).filter(|bits| *bits > 0),
+                bytes: exact.map(|bytes| bytes as u64),
+                bytes_exact: exact.is_some(),
+                ..Rendition::default()
+            }],
+        )
     }
 }
 

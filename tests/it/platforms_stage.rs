@@ -6,7 +6,7 @@ use boss_bot::{
     fetch::{Download, Fetcher},
     media::Media,
     model::{MediaMetadata, Options, Progress, Resource, ResourceKind, Result, Tool},
-    net::Egress,
+    net::{Egress, Jar, Session},
     platforms::{ExtractContext, Registry, parse_link},
     settings::{PlatformSettings, Settings},
     tools::{ToolJob, Tools},
@@ -20,6 +20,8 @@ pub struct Stage {
     pub web: Web,
     pub settings: Settings,
     pub options: Options,
+    /// The operator's session for the in-process path.
+    pub cookies: Option<Arc<Jar>>,
     registry: Registry,
     egress: Egress,
     tools: Arc<Tools>,
@@ -41,7 +43,7 @@ impl Stage {
         let egress = Egress::new(&settings.network).unwrap();
         let registry = Registry::standard(&settings);
         let tools = Arc::new(Tools::new(&settings, egress.clone()));
-        Self { web, settings, options: Options::default(), registry, egress, tools, dir }
+        Self { web, settings, options: Options::default(), cookies: None, registry, egress, tools, dir }
     }
 
     /// Sets parameters of a platform.
@@ -68,7 +70,10 @@ impl Stage {
         let resource = self.resource(link).await;
         let platform = self.registry.get(resource.platform.0).unwrap();
         let none = PlatformSettings::default();
+        let session = self.cookies.clone().map(|jar| Session::new(self.egress.client(), jar));
         let context = ExtractContext {
+            platform: resource.platform,
+            session: session.as_ref(),
             client: self.egress.client(),
             settings: self.settings.platforms.get(resource.platform.0).unwrap_or(&none),
             options: &self.options,

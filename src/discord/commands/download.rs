@@ -32,7 +32,7 @@ pub async fn download(
     let options = Options {
         quality: quality.map(|choice| choice.0).or(wish.quality).unwrap_or_default(),
         audio_only: audio_only.or(wish.audio_only).unwrap_or_default(),
-        metadata_only: false,
+        ..Options::default()
     };
     let target = if upload.or(wish.upload).unwrap_or(true) { Target::Here } else { Target::Server };
     request::download(ctx, wish.url, options, target).await

@@ -30,7 +30,7 @@ pub async fn download_only(
     let options = Options {
         quality: quality.map(|choice| choice.0).or(wish.quality).unwrap_or_default(),
         audio_only: audio_only.or(wish.audio_only).unwrap_or_default(),
-        metadata_only: false,
+        ..Options::default()
     };
     request::download(ctx, wish.url, options, Target::Server).await
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode, header, header::HeaderMap};
 use serde_json::Value;
+use url::Url;
 
 use crate::{
     model::{Error, Kind, Result},
@@ -22,11 +23,34 @@ pub struct Answer {
     pub status: StatusCode,
     /// The error that its status alone amounts to, if it is no success.
     pub refusal: Option<Error>,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Where it came from, redirects followed.
+    pub url: Url,
     host: String,
     body: bytes::Bytes,
 }
 
 impl Answer {
+    /// The body, if the answer is a success.
+    ///
+    /// # Errors
+    /// The error its status amounts to; `platform_changed` when it is no text.
+    pub fn text(&self) -> Result<&str> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        str::from_utf8(&self.body).map_err(|_| Error::platform_changed(format!("{} answered no text", self.host)))
+    }
+
+    /// A cookie that the answer sets: some file hosts want an anonymous visitor's back.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|line| {
+            let (key, value) = line.split(';').next()?.split_once('=')?;
+            (key.trim() == name).then_some(value.trim())
+        })
+    }
+
     /// The body as JSON, whatever the status.
     ///
     /// # Errors
@@ -48,11 +72,35 @@ pub async fn ask(client: &net::Client, request: RequestBuilder) -> Result<Answer
     let answer = async {
         let response = client.send(request).await?;
         let (status, refusal) = (response.status(), net::refusal(&response));
+        let (headers, url) = (response.headers().clone(), response.url().clone());
         let host = response.url().host_str().unwrap_or_default().to_owned();
         let body = net::read_body(response, MAX_ANSWER).await?;
-        Ok(Answer { status, refusal, host, body })
+        Ok(Answer { status, refusal, headers, url, host, body })
     };
     tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await
         .unwrap_or_else(|_| Err(Error::new(Kind::Timeout, format!("no whole answer within {ANSWER_TIMEOUT:?}"))))
+}
+
+/// How long asking for a file's size may take: nobody waits long for what only makes a choice better.
+const SIZE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The size of a file by HEAD, in bytes. `None` when it cannot be had quickly.
+pub async fn size(
+    client: &net::Client,
+    url: &Url,
+    headers: &std::collections::BTreeMap<String, String>,
+) -> Option<u64> {
+    let ask = async {
+        let mut request = client.request(Method::HEAD, url).ok()?;
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        // Lengths must be those of the file, not of a compressed answer.
+        let response = client.send(request.header(header::ACCEPT_ENCODING, "identity")).await.ok()?;
+        // Not `content_length()`, which is that of the (empty) body.
+        let length = response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+        (response.status().is_success() && length > 0).then_some(length)
+    };
+    tokio::time::timeout(SIZE_TIMEOUT, ask).await.ok().flatten()
 }

@@ -1,6 +1,8 @@
 //! What several platform files share: reading links, JSON and text. Knows no platform.
 
 pub mod dash;
+pub mod hls;
+pub mod html;
 pub mod http;
 pub mod json;
 pub mod link;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{RequestBuilder, header};
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
@@ -183,10 +182,7 @@ struct App {
 }
 
 fn app(cx: &ExtractContext<'_>) -> Option<App> {
-    let param = |name: &str| {
-        let value = cx.settings.params.get(name)?.expose_secret().trim().to_owned();
-        (!value.is_empty()).then_some(value)
-    };
+    let param = |name: &str| cx.param(name).map(str::to_owned);
     let user_agent = param("user_agent").unwrap_or_else(|| APP_USER_AGENT.to_owned());
     Some(App { id: param("client_id")?, secret: param("client_secret")?, user_agent })
 }

@@ -18,10 +18,32 @@ use super::{
     CliTool, ExtractContext, Extractor, Platform,
     common::link::{Link, canonical, is_word},
 };
-use crate::model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool};
+use crate::{
+    model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool},
+    settings::{PlatformSettingsOf, PlatformSpec},
+};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("reddit");
+
+inventory::submit! {
+    PlatformSettingsOf(&[
+        PlatformSpec::flag("reddit"),
+        PlatformSpec::secret(
+            "reddit",
+            "client_id",
+            "The id of an app registered at https://www.reddit.com/prefs/apps. With its secret the bot asks Reddit's \
+             official interface, which refuses far less often.",
+        ),
+        PlatformSpec::secret("reddit", "client_secret", "The secret of that app."),
+        PlatformSpec::param(
+            "reddit",
+            "user_agent",
+            None,
+            "What that app calls itself. Reddit asks for a name with the version and the owner's user name.",
+        ),
+    ])
+}
 
 const HOSTS: &[&str] = &[
     "reddit.com",
@@ -53,7 +75,7 @@ const YT_DLP: &[&str] = &[
 
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
-pub const LINKS: &[(&str, &str)] = &[
+const LINKS: &[(&str, &str)] = &[
     ("https://www.reddit.com/r/aww/comments/abc123/a_cat/", "post abc123 https://www.reddit.com/comments/abc123"),
     ("https://reddit.com/r/aww/comments/abc123/a_cat/", "post abc123 https://www.reddit.com/comments/abc123"),
     ("https://old.reddit.com/r/aww/comments/abc123/", "post abc123 https://www.reddit.com/comments/abc123"),
@@ -147,6 +169,15 @@ impl Platform for Reddit {
 
     fn name(&self) -> &'static str {
         "Reddit"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &["reddit.com", "redd.it"]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
     }
 
     fn route(&self, url: &Url) -> Option<Resource> {

@@ -1,7 +1,6 @@
 //! Asking X: as a guest through the web client's own API, and through the syndication API that serves embedded posts
 //! when that is refused.
 
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use url::Url;
@@ -14,13 +13,6 @@ use crate::{
         common::{http, json},
     },
 };
-
-/// The web client's own token, the same for every visitor. Setting: `TWITTER_BEARER`.
-const BEARER: &str =
-    "AAAAAAAAAAAAAAAAAAAAANRILgAAAAAAnNwIzUejRCOuH5E6I8xnZz4puTs%3D1Zv7ttfk8LF81IUq16cHjhLTvJu4FA33AGWWjCpTnA";
-
-/// The id of the query `TweetResultByRestId`; it changes with releases of the web client. Setting: `TWITTER_QUERY_ID`.
-const QUERY_ID: &str = "2ICDjqPd81tulZcYrtpTuQ";
 
 const GUEST_TOKEN: &str = "https://api.x.com/1.1/guest/activate.json";
 /// `api.x.com/graphql/` answers the same; this is where the web client, yt-dlp and gallery-dl ask.
@@ -112,7 +104,8 @@ impl Api {
         }
         let url = link(GUEST_TOKEN)?;
         let request = cx.client.request(reqwest::Method::POST, &url)?;
-        let request = request.bearer_auth(param(cx, "bearer", BEARER)).header(reqwest::header::CONTENT_LENGTH, 0);
+        let request =
+            request.bearer_auth(cx.param("bearer").unwrap_or_default()).header(reqwest::header::CONTENT_LENGTH, 0);
         let answer = http::ask(cx.client, request).await?;
         if let Some(refusal) = answer.refusal {
             // Nothing about a post can be gone here.
@@ -152,11 +145,11 @@ impl From<Error> for Refused {
 }
 
 async fn graphql_once(resource: &Resource, cx: &ExtractContext<'_>, token: &str) -> Result<Found, Refused> {
-    let url = graphql_url(&param(cx, "query_id", QUERY_ID), &resource.id)?;
+    let url = graphql_url(cx.param("query_id").unwrap_or_default(), &resource.id)?;
     let request = cx
         .client
         .get(&url)?
-        .bearer_auth(param(cx, "bearer", BEARER))
+        .bearer_auth(cx.param("bearer").unwrap_or_default())
         .header("x-guest-token", token)
         .header("x-twitter-client-language", "en")
         .header("x-twitter-active-user", "yes");
@@ -217,11 +210,6 @@ fn graphql_url(query_id: &str, tweet: &str) -> Result<Url> {
 
 fn link(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|_| Error::internal("a constant link is misspelt"))
-}
-
-fn param(cx: &ExtractContext<'_>, name: &str, default: &str) -> String {
-    let set = cx.settings.params.get(name).map(|value| value.expose_secret().trim()).filter(|value| !value.is_empty());
-    set.unwrap_or(default).to_owned()
 }
 
 /// The token that the site's script computes from a post's id: `(id / 1e15 · π)` in base 36, without zeros and the

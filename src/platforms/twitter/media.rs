@@ -39,11 +39,10 @@ fn item(media: &Value) -> Result<Item> {
         return Err(Error::new(Kind::UnsupportedUrl, "a post's media has no address that can be loaded whole"));
     }
     Ok(Item {
-        kind,
         id: text(media, "/id_str").or_else(|| id_in_address(&renditions)).map(str::to_owned),
         alt_text: text(media, "/ext_alt_text").map(str::to_owned),
         duration: seconds(media, "/video_info/duration_millis"),
-        renditions,
+        ..Item::new(kind, renditions)
     })
 }
 

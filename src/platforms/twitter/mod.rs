@@ -19,10 +19,33 @@ use super::{
     CliTool, ExtractContext, Extractor, Platform,
     common::link::{Link, canonical, is_word},
 };
-use crate::model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool};
+use crate::{
+    model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool},
+    settings::{PlatformSettingsOf, PlatformSpec},
+};
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("twitter");
+
+inventory::submit! {
+    PlatformSettingsOf(&[
+        PlatformSpec::flag("twitter"),
+        PlatformSpec::param(
+            "twitter",
+            "query_id",
+            Some("2ICDjqPd81tulZcYrtpTuQ"),
+            "The id of X's GraphQL query for one post (`TweetResultByRestId`). It changes with releases of the web client.",
+        ),
+        PlatformSpec::param(
+            "twitter",
+            "bearer",
+            Some(
+                "AAAAAAAAAAAAAAAAAAAAANRILgAAAAAAnNwIzUejRCOuH5E6I8xnZz4puTs%3D1Zv7ttfk8LF81IUq16cHjhLTvJu4FA33AGWWjCpTnA",
+            ),
+            "The bearer token of X's public web page: the same for every visitor.",
+        ),
+    ])
+}
 
 /// The site itself, and hosts that mirror its paths to make previews.
 const HOSTS: &[&str] = &[
@@ -76,7 +99,7 @@ const RESERVED: &[&str] = &[
 
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
-pub const LINKS: &[(&str, &str)] = &[
+const LINKS: &[(&str, &str)] = &[
     (
         "https://x.com/NASA/status/1460323737035677698",
         "post 1460323737035677698 https://x.com/i/status/1460323737035677698",
@@ -173,6 +196,15 @@ impl Platform for Twitter {
 
     fn name(&self) -> &'static str {
         "X / Twitter"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &["x.com", "twitter.com", "t.co", "fxtwitter.com", "vxtwitter.com", "fixupx.com", "fixvx.com"]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
     }
 
     fn route(&self, url: &Url) -> Option<Resource> {

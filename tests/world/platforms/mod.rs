@@ -3,11 +3,26 @@
 //! Each model knows its own hosts and says `None` to every other request. The shapes are those the installed yt-dlp and
 //! gallery-dl ask for and read; the values are made up here.
 
-mod elsewhere;
-mod instagram;
-mod reddit;
-mod x;
-mod youtube;
+pub mod bilibili;
+pub mod bluesky;
+pub mod dailymotion;
+pub mod elsewhere;
+pub mod facebook;
+pub mod imgur;
+pub mod instagram;
+pub mod mastodon;
+pub mod pinterest;
+pub mod reddit;
+pub mod soundcloud;
+pub mod streamable;
+pub mod threads;
+pub mod tiktok;
+pub mod tumblr;
+pub mod twitch;
+pub mod vimeo;
+pub mod vk;
+pub mod x;
+pub mod youtube;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +35,50 @@ pub use x::{Gone, Tweet, TweetMedia, X};
 pub use youtube::{Playability, YouTube, YouTubeVideo};
 
 use super::web::{Reply, Request};
+
+/// Declares the platforms that stand on the web: a field each, in the order in which they are asked.
+macro_rules! sites {
+    ($($name:ident: $model:ty,)*) => {
+        /// Every platform's model.
+        #[derive(Clone, Default)]
+        pub struct Sites {
+            $(
+                /// The model of the platform of this name.
+                pub $name: $model,
+            )*
+        }
+
+        impl Sites {
+            /// What the first platform that knows the host answers.
+            pub fn answer(&self, request: &Request) -> Option<Reply> {
+                None$(.or_else(|| self.$name.answer(request)))*
+            }
+        }
+    };
+}
+
+sites! {
+    x: x::X,
+    reddit: reddit::Reddit,
+    youtube: youtube::YouTube,
+    instagram: instagram::Instagram,
+    elsewhere: elsewhere::Elsewhere,
+    bilibili: bilibili::Bilibili,
+    bluesky: bluesky::Bluesky,
+    dailymotion: dailymotion::Dailymotion,
+    facebook: facebook::Facebook,
+    imgur: imgur::Imgur,
+    mastodon: mastodon::Mastodon,
+    pinterest: pinterest::Pinterest,
+    soundcloud: soundcloud::Soundcloud,
+    streamable: streamable::Streamable,
+    threads: threads::Threads,
+    tiktok: tiktok::Tiktok,
+    tumblr: tumblr::Tumblr,
+    twitch: twitch::Twitch,
+    vimeo: vimeo::Vimeo,
+    vk: vk::Vk,
+}
 
 /// The day on which everything was posted, unless a story says otherwise.
 pub fn posted() -> DateTime<Utc> {

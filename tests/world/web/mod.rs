@@ -30,7 +30,7 @@ pub(super) use plain::broadcast_part;
 
 use super::{
     media::Media,
-    platforms::{Elsewhere, Instagram, Reddit, X, YouTube},
+    platforms::{Elsewhere, Instagram, Reddit, Sites, X, YouTube},
     tls::Authority,
 };
 
@@ -51,22 +51,12 @@ pub(super) struct World {
     faults: Faults,
     downloads: downloads::Downloads,
     plain: plain::Plain,
-    x: X,
-    reddit: Reddit,
-    youtube: YouTube,
-    instagram: Instagram,
-    elsewhere: Elsewhere,
+    sites: Sites,
 }
 
 impl World {
     fn answer(&self, request: &Request) -> Option<Reply> {
-        self.plain
-            .answer(request)
-            .or_else(|| self.x.answer(request))
-            .or_else(|| self.reddit.answer(request))
-            .or_else(|| self.youtube.answer(request))
-            .or_else(|| self.instagram.answer(request))
-            .or_else(|| self.elsewhere.answer(request))
+        self.plain.answer(request).or_else(|| self.sites.answer(request))
     }
 }
 
@@ -78,11 +68,7 @@ impl Web {
             faults: Faults::default(),
             downloads: downloads::Downloads::default(),
             plain: plain::Plain::default(),
-            x: X::default(),
-            reddit: Reddit::default(),
-            youtube: YouTube::default(),
-            instagram: Instagram::default(),
-            elsewhere: Elsewhere::default(),
+            sites: Sites::default(),
         });
         let (server, address) = server::Server::start(authority, world.clone()).await;
         Self { world, _server: Arc::new(server), address }
@@ -100,29 +86,34 @@ impl Web {
 
     // ---- what stands on it ----
 
+    /// Every platform's model: `web.sites().bluesky`.
+    pub fn sites(&self) -> &Sites {
+        &self.world.sites
+    }
+
     /// X / Twitter.
     pub fn x(&self) -> &X {
-        &self.world.x
+        &self.world.sites.x
     }
 
     /// Reddit.
     pub fn reddit(&self) -> &Reddit {
-        &self.world.reddit
+        &self.world.sites.reddit
     }
 
     /// YouTube.
     pub fn youtube(&self) -> &YouTube {
-        &self.world.youtube
+        &self.world.sites.youtube
     }
 
     /// Instagram.
     pub fn instagram(&self) -> &Instagram {
-        &self.world.instagram
+        &self.world.sites.instagram
     }
 
     /// Sites that only the tools know.
     pub fn elsewhere(&self) -> &Elsewhere {
-        &self.world.elsewhere
+        &self.world.sites.elsewhere
     }
 
     /// Places a file; answers HEAD, ranges and conditional requests as a file server does. Returns its https link.

@@ -1,0 +1,48 @@
+//! Dailymotion.
+
+use url::Url;
+
+use super::{CliTool, Platform};
+use crate::{
+    model::{PlatformId, Resource},
+    settings::{PlatformSettingsOf, PlatformSpec},
+};
+
+/// The short name.
+pub const ID: PlatformId = PlatformId("dailymotion");
+
+inventory::submit! { PlatformSettingsOf(&[PlatformSpec::tools_only("dailymotion")]) }
+
+/// Links and what they are, for tests and for people who read this file.
+#[cfg(test)]
+const LINKS: &[(&str, &str)] = &[];
+
+/// The platform.
+pub struct Dailymotion;
+
+impl Platform for Dailymotion {
+    fn id(&self) -> PlatformId {
+        ID
+    }
+
+    fn name(&self) -> &'static str {
+        "Dailymotion"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
+    }
+
+    fn route(&self, _url: &Url) -> Option<Resource> {
+        None
+    }
+
+    fn cli(&self, _resource: &Resource) -> Vec<CliTool> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,48 @@
+//! Mastodon.
+
+use url::Url;
+
+use super::{CliTool, Platform};
+use crate::{
+    model::{PlatformId, Resource},
+    settings::{PlatformSettingsOf, PlatformSpec},
+};
+
+/// The short name.
+pub const ID: PlatformId = PlatformId("mastodon");
+
+inventory::submit! { PlatformSettingsOf(&[PlatformSpec::tools_only("mastodon")]) }
+
+/// Links and what they are, for tests and for people who read this file.
+#[cfg(test)]
+const LINKS: &[(&str, &str)] = &[];
+
+/// The platform.
+pub struct Mastodon;
+
+impl Platform for Mastodon {
+    fn id(&self) -> PlatformId {
+        ID
+    }
+
+    fn name(&self) -> &'static str {
+        "Mastodon"
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    #[cfg(test)]
+    fn links(&self) -> &'static [(&'static str, &'static str)] {
+        LINKS
+    }
+
+    fn route(&self, _url: &Url) -> Option<Resource> {
+        None
+    }
+
+    fn cli(&self, _resource: &Resource) -> Vec<CliTool> {
+        Vec::new()
+    }
+}

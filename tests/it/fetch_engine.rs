@@ -1,0 +1,1 @@
+//! Downloads: ranges, resume, stalls, limits.

@@ -1,0 +1,1 @@
+//! HLS and DASH in process.

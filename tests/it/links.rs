@@ -1,0 +1,1 @@
+//! Hundreds of links, and where they go.

@@ -1,0 +1,1 @@
+//! Bilibili: in process and by the tools.

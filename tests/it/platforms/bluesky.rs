@@ -1,0 +1,1 @@
+//! Bluesky: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Dailymotion: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Facebook: in process and by the tools.

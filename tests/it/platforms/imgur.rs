@@ -1,0 +1,1 @@
+//! Imgur: in process and by the tools.

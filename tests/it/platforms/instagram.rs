@@ -1,0 +1,1 @@
+//! Instagram: in process and by the tools.

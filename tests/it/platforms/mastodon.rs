@@ -1,0 +1,1 @@
+//! Mastodon: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Pinterest: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Soundcloud: in process and by the tools.

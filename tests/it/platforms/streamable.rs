@@ -1,0 +1,1 @@
+//! Streamable: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Threads: in process and by the tools.

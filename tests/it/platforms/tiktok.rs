@@ -1,0 +1,1 @@
+//! Tiktok: in process and by the tools.

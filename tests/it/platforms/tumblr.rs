@@ -1,0 +1,1 @@
+//! Tumblr: in process and by the tools.

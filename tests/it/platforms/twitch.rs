@@ -1,0 +1,1 @@
+//! Twitch: in process and by the tools.

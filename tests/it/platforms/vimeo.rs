@@ -1,0 +1,1 @@
+//! Vimeo: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Vk: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Youtube: in process and by the tools.

@@ -1,0 +1,1 @@
+//! Retries, breakers, rate limits.
