@@ -45,6 +45,10 @@ pub(super) struct Args {
     #[arg(long)]
     audio_only: bool,
 
+    /// With the earlier posts of the same thread, where the platform has threads (X)
+    #[arg(long)]
+    thread: bool,
+
     /// Make every file at most this large, as for a Discord upload: 10MB, 9.5MB, 512KB
     #[arg(long, value_name = "SIZE", value_parser = settings::parse_size)]
     max_size: Option<u64>,
@@ -85,6 +89,7 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
         quality: args.quality,
         audio_only: args.audio_only,
         metadata_only: args.metadata_only,
+        thread: args.thread,
         ..Options::default()
     };
     let tasks: Vec<(String, Task)> = args

@@ -40,11 +40,13 @@ pub struct Wish {
     pub audio_only: Option<bool>,
     /// Whether to upload, if that was said.
     pub upload: Option<bool>,
+    /// Whether the thread's earlier posts are wanted, if that was said.
+    pub thread: Option<bool>,
 }
 
 /// Reads a line.
 pub fn parse(line: &str) -> Result<Wish, ArgumentError> {
-    let (mut url, mut quality, mut audio_only, mut upload) = (None, None, None, None);
+    let (mut url, mut quality, mut audio_only, mut upload, mut thread) = (None, None, None, None, None);
     let mut words = line.split_whitespace().peekable();
     while let Some(word) = words.next() {
         if let Some(link) = as_link(word) {
@@ -63,6 +65,7 @@ pub fn parse(line: &str) -> Result<Wish, ArgumentError> {
             "audio" | "audio_only" | "a" => audio_only = Some(yes(value)),
             "upload" => upload = Some(yes(value)),
             "no_upload" | "keep" => upload = Some(!yes(value)),
+            "thread" => thread = Some(yes(value)),
             "quality" | "q" => {
                 let value = value.or_else(|| words.next()).unwrap_or_default();
                 quality = Some(read_quality(value)?);
@@ -79,7 +82,7 @@ pub fn parse(line: &str) -> Result<Wish, ArgumentError> {
             _ => return Err(ArgumentError::Unknown(shown(word))),
         }
     }
-    Ok(Wish { url: url.ok_or(ArgumentError::NoLink)?, quality, audio_only, upload })
+    Ok(Wish { url: url.ok_or(ArgumentError::NoLink)?, quality, audio_only, upload, thread })
 }
 
 fn read_quality(text: &str) -> Result<Quality, ArgumentError> {
@@ -197,7 +200,7 @@ mod tests {
     use super::*;
 
     fn wish(url: &str, quality: Option<Quality>, audio_only: Option<bool>, upload: Option<bool>) -> Wish {
-        Wish { url: Url::parse(url).unwrap(), quality, audio_only, upload }
+        Wish { url: Url::parse(url).unwrap(), quality, audio_only, upload, thread: None }
     }
 
     #[test]
@@ -220,6 +223,7 @@ mod tests {
         ] {
             assert_eq!(parse(line), Ok(expected), "{line}");
         }
+        assert_eq!(parse("https://x.com/a/status/1 --thread").map(|wish| wish.thread), Ok(Some(true)));
     }
 
     #[test]

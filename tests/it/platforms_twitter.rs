@@ -242,3 +242,28 @@ async fn each_reason_why_a_post_is_not_shown_has_its_name() {
     assert_eq!(code(stage.api("https://x.com/someone").await), "unsupported_url");
     assert!(stage.web.requests_to(SYNDICATION).is_empty(), "a verdict is not questioned");
 }
+
+#[tokio::test]
+async fn a_thread_brings_the_media_of_the_same_author_up_to_the_post_in_order() {
+    let mut stage = Stage::set().await;
+    stage.options.thread = true;
+    let pictures = [media::jpg(81), media::jpg(82), media::jpg(83)];
+    let elsewhere = stage.web.x().post(Tweet::images(&pictures[..1]).by("bea", "Bea"));
+    let first = stage.web.x().post(Tweet::images(&pictures[..1]).text("1/3"));
+    let second = stage.web.x().post(Tweet::text_only("2/3, words alone").answering(&first));
+    let third = stage.web.x().post(Tweet::images(&pictures[1..]).text("3/3").answering(&second));
+    let found = stage.api(&third).await.unwrap();
+    same_bytes(&stage.download(&found).await.unwrap(), &pictures);
+    assert_eq!(found.description.as_deref(), Some("3/3"));
+    let id = |link: &str| link.rsplit('/').next().unwrap().to_owned();
+    let from: Vec<_> = found.items.iter().map(|item| id(item.url.as_deref().unwrap())).collect();
+    assert_eq!(from, [id(&first), id(&third), id(&third)]);
+    assert!(matches!(found.extension, Some(Extension::Twitter { thread_position: Some(3), .. })));
+    // Somebody else's post is no part of it, and a missing one ends it without harm.
+    let answer = stage.web.x().post(Tweet::images(&pictures[1..]).answering(&elsewhere));
+    assert_eq!(stage.api(&answer).await.unwrap().items.len(), 2);
+    let orphan = Tweet::images(&pictures[1..]).answering("https://x.com/ann/status/1234567890123456789");
+    let found = stage.api(&stage.web.x().post(orphan)).await.unwrap();
+    assert_eq!(found.items.len(), 2);
+    assert!(matches!(found.extension, Some(Extension::Twitter { thread_position: None, .. })));
+}

@@ -51,10 +51,18 @@ const HOSTS: &[&str] = &[
     "old.reddit.com",
     "new.reddit.com",
     "np.reddit.com",
+    "nm.reddit.com",
     "m.reddit.com",
     "i.reddit.com",
     "sh.reddit.com",
     "amp.reddit.com",
+    "redditmedia.com",
+    "www.redditmedia.com",
+    // Mirrors of its paths that make previews.
+    "rxddit.com",
+    "www.rxddit.com",
+    "vxreddit.com",
+    "www.vxreddit.com",
 ];
 
 /// yt-dlp's extractors: Reddit's own, and those of sites that posts often link to.
@@ -82,6 +90,12 @@ const LINKS: &[(&str, &str)] = &[
     ("https://new.reddit.com/r/aww/comments/abc123", "post abc123 https://www.reddit.com/comments/abc123"),
     ("https://np.reddit.com/r/aww/comments/abc123", "post abc123 https://www.reddit.com/comments/abc123"),
     ("https://m.reddit.com/r/aww/comments/abc123", "post abc123 https://www.reddit.com/comments/abc123"),
+    (
+        "https://www.redditmedia.com/r/aww/comments/abc123/?embed=true",
+        "post abc123 https://www.reddit.com/comments/abc123",
+    ),
+    ("https://rxddit.com/r/aww/comments/abc123/a_cat", "post abc123 https://www.reddit.com/comments/abc123"),
+    ("https://vxreddit.com/r/aww/comments/abc123/a_cat", "post abc123 https://www.reddit.com/comments/abc123"),
     ("http://amp.reddit.com/r/aww/comments/abc123", "post abc123 https://www.reddit.com/comments/abc123"),
     (
         "https://www.reddit.com/r/aww/comments/abc123/a_cat/?utm_source=share&utm_medium=web2x",
@@ -172,7 +186,7 @@ impl Platform for Reddit {
     }
 
     fn domains(&self) -> &'static [&'static str] {
-        &["reddit.com", "redd.it"]
+        &["reddit.com", "redd.it", "redditmedia.com", "rxddit.com", "vxreddit.com"]
     }
 
     #[cfg(test)]

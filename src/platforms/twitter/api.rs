@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::parse::{self, Found, Trouble};
+use super::parse::{self, Empty, Found, Trouble};
 use crate::{
     model::{Error, MediaMetadata, Resource, Result},
     platforms::{
@@ -13,6 +13,9 @@ use crate::{
         common::{http, json},
     },
 };
+
+/// Posts of one thread that are asked for: each is a request.
+const MAX_THREAD: usize = 25;
 
 const GUEST_TOKEN: &str = "https://api.x.com/1.1/guest/activate.json";
 /// `api.x.com/graphql/` answers the same; this is where the web client, yt-dlp and gallery-dl ask.
@@ -57,7 +60,7 @@ impl Api {
     /// # Errors
     /// The verdict about the post, or why the web client's API did not answer: that is the more telling of the two.
     pub async fn post(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
-        let first = match self.graphql(resource, cx).await {
+        let first = match self.graphql(&resource.id, Empty::Refused, cx).await {
             Ok(found) => return Ok(parse::finish(resource, found)),
             Err(Trouble::Verdict(error)) => return Err(error),
             Err(Trouble::Odd(error)) => error,
@@ -72,10 +75,36 @@ impl Api {
         }
     }
 
+    /// What a post and those of the same author that it continues hold, oldest first. A guest is shown no answers, so
+    /// what comes after the post stays unknown.
+    ///
+    /// # Errors
+    /// The verdict about the post itself; an earlier post that cannot be had only shortens the thread.
+    pub async fn thread(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
+        let asked = self.graphql(&resource.id, Empty::Allowed, cx).await.map_err(Trouble::into_error)?;
+        let mut thread = vec![(resource.id.clone(), asked)];
+        while thread.len() < MAX_THREAD {
+            let Some(before) = thread.last().and_then(|(_, found)| found.before()).map(str::to_owned) else { break };
+            if thread.iter().any(|(id, _)| *id == before) {
+                break;
+            }
+            match self.graphql(&before, Empty::Allowed, cx).await {
+                Ok(found) => thread.push((before, found)),
+                Err(trouble) => {
+                    let error = trouble.into_error();
+                    tracing::debug!(reason = error.operator_text(), "the thread's earlier posts cannot be had");
+                    break;
+                }
+            }
+        }
+        thread.reverse();
+        parse::finish_thread(resource, thread)
+    }
+
     /// The web client's API, with a fresh guest token if the kept one is spent.
-    async fn graphql(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<Found, Trouble> {
+    async fn graphql(&self, tweet: &str, empty: Empty, cx: &ExtractContext<'_>) -> Result<Found, Trouble> {
         let (token, fresh) = self.token(cx).await.map_err(Trouble::Odd)?;
-        match graphql_once(resource, cx, &token).await {
+        match graphql_once(tweet, empty, cx, &token).await {
             Err(Refused::Spent(error)) => {
                 self.drop_token(&token).await;
                 if fresh {
@@ -86,7 +115,7 @@ impl Api {
             Ok(found) => return Ok(found),
         }
         let (token, _) = self.token(cx).await.map_err(Trouble::Odd)?;
-        match graphql_once(resource, cx, &token).await {
+        match graphql_once(tweet, empty, cx, &token).await {
             Err(Refused::Spent(error)) => {
                 self.drop_token(&token).await;
                 Err(Trouble::Odd(error))
@@ -144,8 +173,8 @@ impl From<Error> for Refused {
     }
 }
 
-async fn graphql_once(resource: &Resource, cx: &ExtractContext<'_>, token: &str) -> Result<Found, Refused> {
-    let url = graphql_url(cx.param("query_id").unwrap_or_default(), &resource.id)?;
+async fn graphql_once(tweet: &str, empty: Empty, cx: &ExtractContext<'_>, token: &str) -> Result<Found, Refused> {
+    let url = graphql_url(cx.param("query_id").unwrap_or_default(), tweet)?;
     let request = cx
         .client
         .get(&url)?
@@ -167,7 +196,7 @@ async fn graphql_once(resource: &Resource, cx: &ExtractContext<'_>, token: &str)
         });
     }
     let body = answer.json()?;
-    match parse::graphql(&body) {
+    match parse::graphql(&body, empty) {
         Err(trouble) if is_token_error(&body) => Err(Refused::Spent(trouble.into_error())),
         Err(trouble) => Err(Refused::Other(trouble)),
         Ok(found) => Ok(found),

@@ -69,6 +69,12 @@ const HOSTS: &[&str] = &[
     "fixvx.com",
     "www.fixvx.com",
     "d.fixvx.com",
+    "twittpr.com",
+    "www.twittpr.com",
+    "xfixup.com",
+    "www.xfixup.com",
+    "nitter.net",
+    "xcancel.com",
 ];
 
 /// Hosts of short links.
@@ -145,7 +151,29 @@ const LINKS: &[(&str, &str)] = &[
     ("https://x.com/NASA/media", "profile nasa https://x.com/nasa"),
     ("https://x.com/home", "generic"),
     ("https://x.com/", "generic"),
+    ("https://x.com/nasa/article/20", "post 20 https://x.com/i/status/20"),
+    (
+        "https://twitter.com/i/videos/tweet/705235433198714880",
+        "post 705235433198714880 https://x.com/i/status/705235433198714880",
+    ),
+    (
+        "https://twitter.com/i/videos/752274308186120192?embed_source=facebook",
+        "post 752274308186120192 https://x.com/i/status/752274308186120192",
+    ),
+    (
+        "https://twitter.com/i/cards/tfw/v1/560070183650213889?cardname=x",
+        "post 560070183650213889 https://x.com/i/status/560070183650213889",
+    ),
+    (
+        "https://twitter.com/i/broadcasts/1yNGaQLWpejGj",
+        "video broadcasts/1yNGaQLWpejGj https://x.com/i/broadcasts/1yNGaQLWpejGj",
+    ),
+    ("https://x.com/i/spaces/1OwxWwQOPlNxQ?s=20", "video spaces/1OwxWwQOPlNxQ https://x.com/i/spaces/1OwxWwQOPlNxQ"),
+    ("https://twittpr.com/NASA/status/20", "post 20 https://x.com/i/status/20"),
+    ("https://xcancel.com/NASA/status/20#m", "post 20 https://x.com/i/status/20"),
+    ("https://nitter.net/NASA/status/20/photo/2", "post 20#2 https://x.com/i/status/20"),
     ("https://x.com/i/broadcasts/1abc", "generic"),
+    ("https://x.com/i/broadcasts/1abc-1abcdef", "generic"),
     ("https://x.com/nasa/status/", "generic"),
     ("https://x.com/nasa/status/abc", "generic"),
     ("https://x.com/nasa/status/99999999999999999999999", "generic"),
@@ -183,7 +211,9 @@ pub struct Twitter {
 impl Extractor for Twitter {
     async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
         match resource.kind {
+            ResourceKind::Post if cx.options.thread => self.api.thread(resource, cx).await,
             ResourceKind::Post => self.api.post(resource, cx).await,
+            ResourceKind::Video => Err(Error::new(Kind::UnsupportedUrl, "broadcasts and talks are left to yt-dlp")),
             _ => Err(Error::new(Kind::UnsupportedUrl, "not a link to a post").with_detail("this is somebody's page")),
         }
     }
@@ -199,7 +229,19 @@ impl Platform for Twitter {
     }
 
     fn domains(&self) -> &'static [&'static str] {
-        &["x.com", "twitter.com", "t.co", "fxtwitter.com", "vxtwitter.com", "fixupx.com", "fixvx.com"]
+        &[
+            "x.com",
+            "twitter.com",
+            "t.co",
+            "fxtwitter.com",
+            "vxtwitter.com",
+            "fixupx.com",
+            "fixvx.com",
+            "twittpr.com",
+            "xfixup.com",
+            "nitter.net",
+            "xcancel.com",
+        ]
     }
 
     #[cfg(test)]
@@ -218,10 +260,19 @@ impl Platform for Twitter {
         if !HOSTS.contains(&link.host()) {
             return None;
         }
-        post(link.segments()).or_else(|| profile(link.segments()))
+        post(link.segments()).or_else(|| live(link.segments())).or_else(|| profile(link.segments()))
     }
 
     fn cli(&self, resource: &Resource) -> Vec<CliTool> {
+        if resource.kind == ResourceKind::Video {
+            return vec![CliTool {
+                tool: Tool::YtDlp,
+                url: resource.canonical.clone(),
+                extractors: vec!["twitter:broadcast", "twitter:spaces"],
+                args: Vec::new(),
+                why: "knows recorded broadcasts and talks",
+            }];
+        }
         if resource.kind != ResourceKind::Post {
             return Vec::new();
         }
@@ -269,7 +320,12 @@ fn post(segments: &[&str]) -> Option<Resource> {
         {
             (id, rest)
         }
+        [user, article, id, rest @ ..] if is_word(user, "_", 1..=20) && is(article, "article") => (id, rest),
         [statuses, id, rest @ ..] if is(statuses, "statuses") => (id, rest),
+        // Players that other sites embed: the number is the post's.
+        [i, videos, tweet, id] if is(i, "i") && is(videos, "videos") && is(tweet, "tweet") => (id, [].as_slice()),
+        [i, videos, id] if is(i, "i") && is(videos, "videos") => (id, [].as_slice()),
+        [i, cards, tfw, _, id] if is(i, "i") && is(cards, "cards") && is(tfw, "tfw") => (id, [].as_slice()),
         _ => return None,
     };
     // Ids are 64-bit numbers; parsing drops leading zeros too. `+1` would parse, so letters are checked first.
@@ -282,6 +338,14 @@ fn post(segments: &[&str]) -> Option<Resource> {
         resource.item = number.parse().ok().filter(|n| (1..=16).contains(n));
     }
     Some(resource)
+}
+
+/// Recorded broadcasts and talks: `/i/broadcasts/ID`, `/i/spaces/ID`.
+fn live(segments: &[&str]) -> Option<Resource> {
+    let [i, of @ ("broadcasts" | "spaces"), id, ..] = segments else { return None };
+    (*i == "i" && is_word(id, "", 8..=20)).then_some(())?;
+    let canonical = canonical("https://x.com/i/", &format!("{of}/{id}"))?;
+    Some(Resource::new(ID, ResourceKind::Video, format!("{of}/{id}"), canonical))
 }
 
 /// `/USER` and its tabs.

@@ -31,7 +31,25 @@ pub struct Found {
     counts: Counts,
     is_retweet: bool,
     is_quote: bool,
-    is_reply: bool,
+    /// The post it answers, with the handle of that post's author.
+    reply_to: Option<(String, String)>,
+}
+
+impl Found {
+    /// The post before this one in a thread: the one it answers, when its author is the same.
+    pub fn before(&self) -> Option<&str> {
+        let (id, handle) = self.reply_to.as_ref()?;
+        (!self.is_retweet && handle.eq_ignore_ascii_case(&self.handle)).then_some(id.as_str())
+    }
+}
+
+/// Whether a post without media is an answer, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// It is: its place in a thread is what counts.
+    Allowed,
+    /// It is not.
+    Refused,
 }
 
 /// Why an answer tells of no media.
@@ -78,7 +96,7 @@ pub fn author(handle: &str, name: Option<&str>) -> Author {
 ///
 /// # Errors
 /// The verdict about the post, or what is odd about the answer.
-pub fn graphql(body: &Value) -> Result<Found, Trouble> {
+pub fn graphql(body: &Value, empty: Empty) -> Result<Found, Trouble> {
     let Some(result) = body.pointer("/data/tweetResult/result") else {
         return Err(no_result(body));
     };
@@ -96,7 +114,7 @@ pub fn graphql(body: &Value) -> Result<Found, Trouble> {
         found.thumbnail = quoted.thumbnail;
         found.sensitive |= quoted.sensitive;
     }
-    if found.items.is_empty() {
+    if found.items.is_empty() && empty == Empty::Refused {
         return Err(nothing_in(tweet).into());
     }
     Ok(found)
@@ -135,7 +153,7 @@ pub fn syndication(body: &Value) -> Result<Found> {
         },
         is_retweet: false,
         is_quote: body.get("quoted_tweet").is_some_and(Value::is_object),
-        is_reply: body.get("in_reply_to_status_id_str").is_some_and(Value::is_string),
+        reply_to: reply_to(body),
     })
 }
 
@@ -167,10 +185,46 @@ pub fn finish(resource: &Resource, found: Found) -> MediaMetadata {
             is_retweet: found.is_retweet,
             is_quote_tweet: found.is_quote,
             // The first post of a thread is known by answering nothing; the others' places a guest cannot see.
-            thread_position: (!found.is_reply && !found.is_retweet).then_some(1),
+            thread_position: (found.reply_to.is_none() && !found.is_retweet).then_some(1),
         }),
         ..MediaMetadata::default()
     }
+}
+
+/// Makes one post of a thread, given from its first post to the one that was asked for: that one's words and counts, and
+/// the media of all, each with the link of the post that it stands in.
+///
+/// # Errors
+/// `no_media` when none of them has any.
+pub fn finish_thread(resource: &Resource, thread: Vec<(String, Found)>) -> Result<MediaMetadata> {
+    let place = u32::try_from(thread.len()).ok();
+    let whole = thread.first().is_some_and(|(_, first)| first.reply_to.is_none());
+    let mut items = Vec::new();
+    let mut last = None;
+    let mut sensitive = false;
+    for (id, mut found) in thread {
+        for mut item in std::mem::take(&mut found.items) {
+            item.url = Some(format!("https://x.com/i/status/{id}"));
+            items.push(item);
+        }
+        sensitive |= found.sensitive;
+        last = Some(found);
+    }
+    let Some(last) = last.filter(|_| !items.is_empty()) else {
+        return Err(Error::new(Kind::NoMedia, "no post of the thread has media"));
+    };
+    // A place in a link counts the items of its own post, not of the thread.
+    let post = Resource { item: None, ..resource.clone() };
+    let mut metadata = finish(&post, Found { items, sensitive, ..last });
+    if let Some(Extension::Twitter { thread_position, .. }) = &mut metadata.extension {
+        *thread_position = place.filter(|_| whole);
+    }
+    Ok(metadata)
+}
+
+fn reply_to(post: &Value) -> Option<(String, String)> {
+    let id = text(post, "/in_reply_to_status_id_str")?;
+    Some((id.to_owned(), text(post, "/in_reply_to_screen_name").unwrap_or_default().to_owned()))
 }
 
 /// The tweet in a result, unwrapped; or why there is none to see.
@@ -231,7 +285,7 @@ fn one(tweet: &Value) -> Result<Found> {
         },
         is_retweet: false,
         is_quote: is(legacy, "/is_quote_status") || tweet.get("quoted_status_result").is_some_and(Value::is_object),
-        is_reply: text(legacy, "/in_reply_to_status_id_str").is_some(),
+        reply_to: reply_to(legacy),
     })
 }
 

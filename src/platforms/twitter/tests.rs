@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    parse::{self, Found, Trouble},
+    parse::{self, Empty, Found, Trouble},
     *,
 };
 use crate::model::{Extension, FileType, Item, Rendition, Streams};
@@ -23,11 +23,14 @@ fn resource(link: &str) -> Resource {
 }
 
 fn read(body: &Value) -> MediaMetadata {
-    parse::finish(&resource(&format!("https://x.com/whoever/status/{POST}")), parse::graphql(body).unwrap())
+    parse::finish(
+        &resource(&format!("https://x.com/whoever/status/{POST}")),
+        parse::graphql(body, Empty::Refused).unwrap(),
+    )
 }
 
 fn kind_of(body: &Value) -> (String, bool) {
-    match parse::graphql(body).map(|found: Found| found) {
+    match parse::graphql(body, Empty::Refused).map(|found: Found| found) {
         Err(Trouble::Verdict(error)) => (error.code().to_owned(), true),
         Err(Trouble::Odd(error)) => (error.code().to_owned(), false),
         Ok(_) => panic!("found something in {body}"),
@@ -135,7 +138,7 @@ fn a_mixed_post_keeps_its_order_and_a_link_to_one_item_picks_it() {
         ("photo/4", vec![FileType::Image, FileType::Video, FileType::Gif]),
     ] {
         let resource = resource(&format!("https://x.com/NASA/status/{POST}/{link}"));
-        let post = parse::finish(&resource, parse::graphql(&body).unwrap());
+        let post = parse::finish(&resource, parse::graphql(&body, Empty::Refused).unwrap());
         assert_eq!(post.items.iter().map(|item| item.kind).collect::<Vec<_>>(), expected, "{link}");
     }
 }
@@ -236,7 +239,8 @@ fn answers_with_any_part_missing_or_odd_never_panic() {
         [fixture!("video"), fixture!("images"), fixture!("quote"), fixture!("retweet"), fixture!("unified_card")]
     {
         for changed in mutations(&body) {
-            let _ = parse::graphql(&changed).map(|found| parse::finish(&resource("https://x.com/i/status/20"), found));
+            let _ = parse::graphql(&changed, Empty::Refused)
+                .map(|found| parse::finish(&resource("https://x.com/i/status/20"), found));
         }
     }
     for changed in mutations(&fixture!("syndication")) {

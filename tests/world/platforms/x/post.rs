@@ -46,6 +46,8 @@ pub struct Tweet {
     pub limited_visibility: bool,
     /// Not to be had.
     pub gone: Option<Gone>,
+    /// The post it answers: its id, and its author's handle.
+    pub answers: Option<(String, String)>,
 }
 
 /// Why a post is not to be had.
@@ -222,6 +224,7 @@ impl Tweet {
             retweet_of: None,
             limited_visibility: false,
             gone: None,
+            answers: None,
         }
     }
 
@@ -278,6 +281,13 @@ impl Tweet {
     /// Quotes another post (which is placed too).
     pub fn quoting(mut self, other: Tweet) -> Self {
         self.quotes = Some(Box::new(other));
+        self
+    }
+
+    /// An answer to the post behind a link.
+    pub fn answering(mut self, link: &str) -> Self {
+        let parts: Vec<&str> = link.rsplit('/').collect();
+        self.answers = Some((parts[0].to_owned(), parts[2].to_owned()));
         self
     }
 
@@ -366,6 +376,10 @@ impl Tweet {
             "possibly_sensitive": self.sensitive,
             "entities": {"hashtags": [], "symbols": [], "timestamps": [], "urls": [], "user_mentions": []},
         });
+        if let Some((id, screen_name)) = &self.answers {
+            legacy["in_reply_to_status_id_str"] = json!(id);
+            legacy["in_reply_to_screen_name"] = json!(screen_name);
+        }
         if !self.media.is_empty() {
             legacy["entities"]["media"] = json!(self.entities());
             legacy["extended_entities"] = json!({"media": self.entities()});
