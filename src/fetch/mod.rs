@@ -3,6 +3,9 @@
 //! [`fn@select`] decides what to load (pure), `transfer.rs` loads one file, `sniff.rs` judges what was served; here they
 //! are put together for all items of a post.
 
+pub mod m3u8;
+pub mod manifest;
+pub mod pieces;
 mod progress;
 mod select;
 pub mod sniff;
