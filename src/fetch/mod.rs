@@ -1,10 +1,18 @@
 //! Downloads what an extractor found: picks renditions, loads them, muxes sound and picture when they come apart.
 //!
-//! [`fn@select`] decides what to load (pure), `transfer.rs` loads one file, `sniff.rs` judges what was served; here they
-//! are put together for all items of a post.
+//! [`fn@select`] decides what to load (pure); `transfer.rs` loads one file, `hls.rs` and `dash.rs` streams, all by way of
+//! `engine.rs`, which knows the limits that they share; `sniff.rs` judges what was served. Here they are put together for
+//! all items of a post.
 
+mod answer;
+mod bandwidth;
+mod dash;
+mod engine;
+mod hls;
+mod hosts;
 pub mod m3u8;
 pub mod manifest;
+mod patience;
 pub mod pieces;
 mod progress;
 mod select;
@@ -14,10 +22,7 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
@@ -26,17 +31,17 @@ pub use select::select;
 
 use crate::{
     media::Media,
-    model::{Error, MediaMetadata, Options, Progress, Rendition, Result, UploadLimit},
+    model::{Error, MediaMetadata, Options, Progress, Protocol, Rendition, Result, UploadLimit},
     net::Client,
+    settings::Downloads,
 };
+use bandwidth::Bandwidth;
+use engine::{Engine, Lane};
 use progress::Tally;
 use transfer::Transfer;
 
 /// Items of one post that are loaded at the same time.
 const PARALLEL: usize = 4;
-
-/// How long a server may be silent in the middle of a file.
-const STALL: Duration = Duration::from_secs(20);
 
 /// The renditions to load for one item.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +55,9 @@ pub struct Selection {
 /// One download: everything a post holds.
 #[derive(Clone, Copy)]
 pub struct Download<'a> {
+    /// The key of what is loaded ([`Resource::key`](crate::model::Resource::key)): a killed process's half-loaded file is
+    /// found again by it. `None`: nothing is kept for that.
+    pub key: Option<&'a str>,
     /// What to load.
     pub metadata: &'a MediaMetadata,
     /// What is wanted of it.
@@ -68,20 +76,13 @@ pub struct Download<'a> {
 
 /// Downloads.
 pub struct Fetcher {
-    client: Client,
-    max_file_bytes: u64,
-    stall: Duration,
+    engine: Engine,
 }
 
 impl Fetcher {
-    /// `max_file_bytes`: bytes one file may have.
-    pub fn new(client: Client, max_file_bytes: u64) -> Self {
-        Self { client, max_file_bytes, stall: STALL }
-    }
-
-    /// With another patience for silent servers than 20 seconds.
-    pub fn with_stall(self, stall: Duration) -> Self {
-        Self { stall, ..self }
+    /// With the limits that the operator set.
+    pub fn new(client: &Client, settings: &Downloads) -> Self {
+        Self { engine: Engine::new(client, settings) }
     }
 
     /// Loads every item into `dir`; the files come back one an item, in order. Nothing half-loaded stays behind under a
@@ -96,11 +97,12 @@ impl Fetcher {
                 .ok_or_else(|| Error::platform_changed(format!("item {} has no address", index + 1)))?;
             selected.push((stem(download.metadata, index), selection));
         }
+        let bandwidth = self.engine.bandwidth();
         let tally = Tally::new(download.progress, selected.iter().map(|(_, selection)| selection));
         let mut loads = Vec::with_capacity(selected.len());
         for (index, (stem, selection)) in selected.iter().enumerate() {
             // Boxed, because a stream of plain closures makes this future too general for the compiler to call `Send`.
-            loads.push(self.one(&download, &tally, index, stem, selection).boxed());
+            loads.push(self.one(&download, &tally, &bandwidth, index, stem, selection).boxed());
         }
         let all = stream::iter(loads).buffered(PARALLEL).try_collect();
         tokio::select! {
@@ -115,29 +117,46 @@ impl Fetcher {
         &self,
         download: &Download<'_>,
         tally: &Tally<'_>,
+        bandwidth: &Bandwidth,
         index: usize,
         stem: &str,
         selection: &Selection,
     ) -> Result<PathBuf> {
         let main = download.dir.join(format!("{stem}.{}", extension(&selection.main)));
+        let lane =
+            |report| Lane { engine: &self.engine, bandwidth, report, media: download.media, cancel: download.cancel };
+        let (of_main, of_sound) = (tally.reporter(index, 0), tally.reporter(index, 1));
         let Some(audio) = &selection.audio else {
-            self.transfer(&tally.reporter(index, 0)).load(&selection.main, &main).await?;
+            load(&lane(&of_main), &selection.main, &main).await?;
             return Ok(main);
         };
         let picture = download.dir.join(format!("{stem}.picture.{}", extension(&selection.main)));
         let sound = download.dir.join(format!("{stem}.sound.{}", extension(audio)));
-        let (of_picture, of_sound) = (tally.reporter(index, 0), tally.reporter(index, 1));
-        let (picture_load, sound_load) = (self.transfer(&of_picture), self.transfer(&of_sound));
-        tokio::try_join!(picture_load.load(&selection.main, &picture), sound_load.load(audio, &sound))?;
+        let (picture_lane, sound_lane) = (lane(&of_main), lane(&of_sound));
+        tokio::try_join!(load(&picture_lane, &selection.main, &picture), load(&sound_lane, audio, &sound))?;
         download.media.mux(&picture, &sound, &main, download.cancel).await?;
         for part in [picture, sound] {
             tokio::fs::remove_file(part).await?;
         }
         Ok(main)
     }
+}
 
-    fn transfer<'a>(&'a self, report: &'a (dyn Fn(u64, Option<u64>) + Send + Sync)) -> Transfer<'a> {
-        Transfer { client: &self.client, max_bytes: self.max_file_bytes, stall: self.stall, report }
+/// Loads one rendition into `path`, as its protocol asks.
+async fn load(lane: &Lane<'_>, rendition: &Rendition, path: &Path) -> Result<()> {
+    match rendition.protocol {
+        Protocol::File => {
+            let engine = lane.engine;
+            let transfer = Transfer {
+                client: &engine.client,
+                max_bytes: engine.max_bytes,
+                stall: engine.patience.window,
+                report: lane.report,
+            };
+            transfer.load(rendition, path).await
+        }
+        Protocol::Hls => hls::load(lane, rendition, path).await,
+        Protocol::Dash => dash::load(lane, rendition, path).await,
     }
 }
 

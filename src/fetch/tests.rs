@@ -1,6 +1,9 @@
 //! Downloads from a server that behaves badly on demand, by the real client over real connections.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,6 +17,8 @@ use crate::{
     net::Egress,
     settings::Network,
 };
+
+const STALL: Duration = Duration::from_secs(20);
 
 /// The first bytes of an mp4, then filler.
 fn mp4(len: usize) -> Vec<u8> {

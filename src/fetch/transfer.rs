@@ -13,7 +13,10 @@ use tokio::{
 };
 use url::Url;
 
-use super::sniff::{self, Served};
+use super::{
+    answer::{content_range, content_type, validator},
+    sniff::{self, Served},
+};
 use crate::{
     model::{Error, Kind, Rendition, Result},
     net::{self, Client},
@@ -56,7 +59,7 @@ struct Known {
     /// Bytes of the whole file.
     total: Option<u64>,
     /// A strong `ETag`, or `Last-Modified`.
-    validator: Option<header::HeaderValue>,
+    validator: Option<String>,
     content_type: Option<String>,
 }
 
@@ -232,23 +235,6 @@ fn judge(first: &[u8], content_type: Option<&str>, url: &Url) -> Result<()> {
         // Rare formats are no reason to stop: whoever reads the file next decides.
         Served::Media { .. } | Served::Unknown => Ok(()),
     }
-}
-
-/// Where an answer starts and how long the whole is: `bytes 100-199/1000`.
-pub(super) fn content_range(response: &Response) -> Option<(u64, Option<u64>)> {
-    let value = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
-    let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-    Some((range.split('-').next()?.parse().ok()?, total.parse().ok()))
-}
-
-pub(super) fn content_type(response: &Response) -> Option<String> {
-    Some(response.headers().get(header::CONTENT_TYPE)?.to_str().ok()?.to_owned())
-}
-
-/// What `If-Range` may carry: a strong tag or a date (RFC 9110, 13.1.5).
-fn validator(response: &Response) -> Option<header::HeaderValue> {
-    let tag = response.headers().get(header::ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"));
-    tag.or_else(|| response.headers().get(header::LAST_MODIFIED)).cloned()
 }
 
 fn megabytes(bytes: u64) -> String {

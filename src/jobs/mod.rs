@@ -93,7 +93,7 @@ pub struct JobsStatus {
 impl Jobs {
     /// A runner that has nothing to do yet.
     pub fn new(parts: Parts) -> Self {
-        let fetcher = Fetcher::new(parts.egress.client().clone(), parts.settings.downloads.max_file_bytes);
+        let fetcher = Fetcher::new(parts.egress.client(), &parts.settings.downloads);
         let inner = Inner {
             fetcher,
             slots: Arc::new(Semaphore::new(parts.settings.downloads.max_concurrent.max(1))),

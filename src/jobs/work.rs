@@ -230,7 +230,9 @@ impl<'a> Work<'a> {
             return Ok((metadata, Vec::new()));
         }
         let dir = self.folder.sub(&format!("{index}-api"))?;
+        let key = routed.resource.key();
         let download = Download {
+            key: Some(&key),
             metadata: &metadata,
             options: &self.request.options,
             limit,

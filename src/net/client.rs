@@ -38,35 +38,25 @@ pub const DISCORD_SILENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// Speaks HTTP/1.1 only, so that parallel requests have a connection each.
+    files: reqwest::Client,
     guard: Arc<Guard>,
     cookies: Option<Arc<Jar>>,
 }
 
 impl Client {
     pub(super) fn new(guard: Arc<Guard>, proxy: Option<&Url>, roots: &[Certificate]) -> Result<Self> {
-        let on_redirect = guard.clone();
-        let policy = redirect::Policy::custom(move |attempt| {
-            // The first of the previous URLs is the request's own.
-            if attempt.previous().len() > MAX_REDIRECTS {
-                return attempt.error("too many redirects");
-            }
-            match on_redirect.policy().check_url(attempt.url()) {
-                Ok(_) => attempt.follow(),
-                Err(refusal) => attempt.error(refusal),
-            }
-        });
-        let builder = base(roots)
-            .user_agent(USER_AGENT)
-            .read_timeout(READ_TIMEOUT)
-            .redirect(policy)
-            // A referrer would carry a signed address to the next host.
-            .referer(false);
-        let builder = match proxy {
-            // The proxy's own name is the operator's: it is not judged. Targets are resolved by the proxy.
-            Some(proxy) => builder.proxy(upstream(proxy)?),
-            None => builder.dns_resolver(Arc::new(GuardedResolver(guard.clone()))),
-        };
-        Ok(Self { http: build(builder)?, guard, cookies: None })
+        let http = build(guarded(&guard, proxy, roots)?.read_timeout(READ_TIMEOUT))?;
+        // Downloads judge silence by a setting of their own.
+        let files = build(guarded(&guard, proxy, roots)?.http1_only())?;
+        Ok(Self { http, files, guard, cookies: None })
+    }
+
+    /// The same client for media files: over HTTP/1.1, because HTTP/2 would send parallel requests through one connection,
+    /// which servers that slow down each connection would slow down as one. It waits for a silent server without an end:
+    /// whoever downloads has a patience of their own.
+    pub fn for_files(&self) -> Self {
+        Self { http: self.files.clone(), ..self.clone() }
     }
 
     /// The same client, sending these cookies to their own domains. Redirects to another host lose them.
@@ -153,7 +143,32 @@ pub(super) fn discord(
     build(builder)
 }
 
-/// What both clients share. The environment's proxy variables are ignored: the program's settings are the only ones.
+/// What the guarded clients share: every address and every redirect is judged.
+fn guarded(guard: &Arc<Guard>, proxy: Option<&Url>, roots: &[Certificate]) -> Result<ClientBuilder> {
+    let on_redirect = guard.clone();
+    let policy = redirect::Policy::custom(move |attempt| {
+        // The first of the previous URLs is the request's own.
+        if attempt.previous().len() > MAX_REDIRECTS {
+            return attempt.error("too many redirects");
+        }
+        match on_redirect.policy().check_url(attempt.url()) {
+            Ok(_) => attempt.follow(),
+            Err(refusal) => attempt.error(refusal),
+        }
+    });
+    let builder = base(roots)
+        .user_agent(USER_AGENT)
+        .redirect(policy)
+        // A referrer would carry a signed address to the next host.
+        .referer(false);
+    Ok(match proxy {
+        // The proxy's own name is the operator's: it is not judged. Targets are resolved by the proxy.
+        Some(proxy) => builder.proxy(upstream(proxy)?),
+        None => builder.dns_resolver(Arc::new(GuardedResolver(guard.clone()))),
+    })
+}
+
+/// What all clients share. The environment's proxy variables are ignored: the program's settings are the only ones.
 fn base(roots: &[Certificate]) -> ClientBuilder {
     let builder = reqwest::Client::builder().use_rustls_tls().no_proxy().connect_timeout(CONNECT_TIMEOUT);
     roots.iter().fold(builder, |builder, root| builder.add_root_certificate(root.clone()))

@@ -56,6 +56,16 @@ pub struct Downloads {
     pub timeout: Duration,
     /// `DOWNLOAD_ALLOW_GENERIC`: whether yt-dlp's generic extractor may look at unknown sites.
     pub allow_generic: bool,
+    /// `DOWNLOAD_STALL_SECONDS`: how long a server may be silent, or too slow on average, in the middle of a file.
+    pub stall: Duration,
+    /// `DOWNLOAD_MIN_BYTES_PER_SECOND`: fewer on average over that time count as silence. 0: only silence does.
+    pub min_rate: u64,
+    /// `DOWNLOAD_CONNECTIONS_PER_HOST`: connections to one host at once, by all in-process downloads together.
+    pub connections_per_host: usize,
+    /// `DOWNLOAD_BANDWIDTH_LIMIT` in bytes a second, for all in-process downloads together.
+    pub bandwidth: Option<u64>,
+    /// `DOWNLOAD_BANDWIDTH_LIMIT_PER_JOB` in bytes a second, for the in-process downloads of one request.
+    pub bandwidth_per_job: Option<u64>,
 }
 
 /// gallery-dl.
@@ -173,6 +183,11 @@ impl Default for Settings {
                 api_fallback_to_cli: true,
                 timeout: Duration::from_secs(300),
                 allow_generic: false,
+                stall: Duration::from_secs(20),
+                min_rate: 1024,
+                connections_per_host: 8,
+                bandwidth: None,
+                bandwidth_per_job: None,
             },
             gallery_dl: GalleryDl {
                 config_file: None,

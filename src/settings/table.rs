@@ -147,6 +147,53 @@ pub const SPECS: &[Spec] = &[
         ..SWITCH
     },
     Spec {
+        name: "DOWNLOAD_STALL_SECONDS",
+        path: "downloads.stall_seconds",
+        default: Some("20"),
+        takes: "seconds",
+        doc: "How long a server may be silent in the middle of a file before an in-process download gives up on it.",
+        apply: |s, t| parse::seconds(t).map(|time| s.downloads.stall = time),
+        ..NUMBER
+    },
+    Spec {
+        name: "DOWNLOAD_MIN_BYTES_PER_SECOND",
+        path: "downloads.min_bytes_per_second",
+        default: Some("1024"),
+        takes: "bytes a second, 0 to 1000000",
+        doc: "A connection that brings fewer bytes on average over DOWNLOAD_STALL_SECONDS counts as silent. 0: only real \
+              silence does.",
+        apply: |s, t| parse::number(t, 0, 1_000_000).map(|rate| s.downloads.min_rate = rate),
+        ..NUMBER
+    },
+    Spec {
+        name: "DOWNLOAD_CONNECTIONS_PER_HOST",
+        path: "downloads.connections_per_host",
+        default: Some("8"),
+        takes: "number, 1 to 32",
+        doc: "The most connections to one media host at once, by all in-process downloads together. A large file starts \
+              with one or two and takes more while they make it faster.",
+        apply: |s, t| parse::number(t, 1, 32).map(|count| s.downloads.connections_per_host = count),
+        ..NUMBER
+    },
+    Spec {
+        name: "DOWNLOAD_BANDWIDTH_LIMIT",
+        path: "downloads.bandwidth_limit",
+        example: "20M",
+        takes: "bytes a second",
+        doc: "The most bytes a second that all in-process downloads together may take, such as `500k` or `2.5M`.",
+        apply: |s, t| parse::rate(t).map(|rate| s.downloads.bandwidth = Some(rate)),
+        ..PLAIN
+    },
+    Spec {
+        name: "DOWNLOAD_BANDWIDTH_LIMIT_PER_JOB",
+        path: "downloads.bandwidth_limit_per_job",
+        example: "5M",
+        takes: "bytes a second",
+        doc: "The most bytes a second that the in-process downloads of one link may take.",
+        apply: |s, t| parse::rate(t).map(|rate| s.downloads.bandwidth_per_job = Some(rate)),
+        ..PLAIN
+    },
+    Spec {
         name: "GALLERY_DL_CONFIG_FILE",
         path: "gallery_dl.config_file",
         example: "gallery-dl.conf",

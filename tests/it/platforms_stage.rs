@@ -106,10 +106,11 @@ impl Stage {
     /// Loads what an extractor found.
     pub async fn download(&self, metadata: &MediaMetadata) -> Result<Vec<PathBuf>> {
         let media = Media::new(self.settings.compression.clone(), self.tools.clone());
-        let fetcher = Fetcher::new(self.egress.client().clone(), self.settings.downloads.max_file_bytes);
+        let fetcher = Fetcher::new(self.egress.client(), &self.settings.downloads);
         let (progress, cancel) = (Progress::ignored(), CancellationToken::new());
         let dir = self.folder();
         let download = Download {
+            key: None,
             metadata,
             options: &self.options,
             limit: None,

@@ -1,0 +1,14 @@
+//! HLS streams.
+
+use std::path::Path;
+
+use super::engine::Lane;
+use crate::model::{Error, Rendition, Result};
+
+/// Loads an HLS rendition into `path`.
+///
+/// # Errors
+/// As for files.
+pub(super) async fn load(_lane: &Lane<'_>, _rendition: &Rendition, _path: &Path) -> Result<()> {
+    Err(Error::platform_changed("HLS cannot be loaded in process"))
+}
