@@ -4,6 +4,8 @@
 //! of different seeds differ in hue and in pitch, so that a mix-up shows (and hashes differ).
 
 mod dash;
+mod hls;
+mod segments;
 
 use std::{
     fs::{self, File},
@@ -15,6 +17,8 @@ use std::{
 use nix::fcntl::{Flock, FlockArg};
 
 pub use dash::{DASH_SOUND, Dash, dash};
+pub use hls::{HLS_MASTER, Hls, HlsKind, hls};
+pub use segments::{MANIFESTS, segmented};
 
 /// Bit rate of the sound of videos, in bits a second.
 const AUDIO_BITS: u64 = 96_000;
