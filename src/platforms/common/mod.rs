@@ -1,6 +1,7 @@
 //! What several platform files share: reading links, JSON and text. Knows no platform.
 
 pub mod dash;
+pub mod expiry;
 pub mod hls;
 pub mod html;
 pub mod http;

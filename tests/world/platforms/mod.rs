@@ -31,6 +31,7 @@ use chrono::{DateTime, TimeZone, Utc};
 pub use elsewhere::Elsewhere;
 pub use instagram::{Access, Instagram, InstagramItem, InstagramPost};
 pub use reddit::{Fate, GalleryItem, Reddit, RedditContent, RedditPost};
+pub use tiktok::{TikTokFate, TikTokPost};
 pub use x::{Gone, Tweet, TweetMedia, X};
 pub use youtube::{Playability, YouTube, YouTubeVideo};
 
