@@ -23,7 +23,7 @@ Examples:
   boss-bot explain --json https://www.reddit.com/r/videos/comments/abc123/
   boss-bot explain --json - < links.txt      one link a line; empty lines and # lines are skipped
 
-With --json every link gives one line: {url, platform, kind, id, canonical, attempts: [{by, why}], error}. A link that
+With --json every link gives one line: {url, platform, kind, id, canonical, key, attempts: [{by, why}], error}. A link that
 nobody knows is an answer too: its `error` says so, and the command still ends with 0.")]
 pub(super) struct Args {
     /// Links, or `-` to read them from standard input
@@ -45,7 +45,12 @@ struct Explained<'a> {
     canonical: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<usize>,
+    /// The one key that cache and duplicates go by.
+    key: Option<String>,
     attempts: Vec<PlannedAttempt>,
+    /// Why the platform is not asked in process, where people would expect it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     error: Option<Refused>,
 }
 
@@ -101,7 +106,9 @@ fn explain<'a>(strategy: &Strategy, link: &'a str) -> Explained<'a> {
                 url: link,
                 platform: Some(resource.platform.0),
                 kind: Some(resource.kind),
+                key: Some(resource.key()),
                 attempts: strategy.plan(&resource, &Options::default()),
+                note: routed.platform.no_extractor_because(),
                 canonical: Some(resource.canonical.into()),
                 id: Some(resource.id),
                 item: resource.item,
@@ -115,7 +122,9 @@ fn explain<'a>(strategy: &Strategy, link: &'a str) -> Explained<'a> {
             id: None,
             canonical: None,
             item: None,
+            key: None,
             attempts: Vec::new(),
+            note: None,
             error: Some(refused(&error)),
         },
     }
@@ -146,6 +155,9 @@ fn write_text(explained: &Explained<'_>, out: &mut dyn Write) -> io::Result<()> 
     }
     for (index, attempt) in explained.attempts.iter().enumerate() {
         row(out, &format!("attempt {}", index + 1), &format!("{} – {}", attempt.by, attempt.why))?;
+    }
+    if let Some(note) = explained.note {
+        row(out, "in process", &format!("no: {note}"))?;
     }
     Ok(())
 }

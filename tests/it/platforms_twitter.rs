@@ -267,3 +267,20 @@ async fn a_thread_brings_the_media_of_the_same_author_up_to_the_post_in_order() 
     assert_eq!(found.items.len(), 2);
     assert!(matches!(found.extension, Some(Extension::Twitter { thread_position: None, .. })));
 }
+
+#[tokio::test]
+async fn sizes_of_a_video_are_those_of_its_files_and_not_what_its_bit_rate_promises() {
+    let stage = Stage::set().await;
+    let qualities = [media::video_of(300_000, 84), media::padded_video(700_000, 85)];
+    let link = stage.web.x().post(Tweet::of(vec![TweetMedia::variants(&qualities)]));
+    let found = stage.api(&link).await.unwrap();
+    let mut told: Vec<_> = found.items[0].renditions.iter().map(|r| (r.bytes_exact, r.bytes.unwrap())).collect();
+    told.sort_unstable();
+    let mut real: Vec<_> = qualities.iter().map(|media| (true, media.bytes())).collect();
+    real.sort_unstable();
+    assert_eq!(told, real);
+    // A host that won't tell costs nothing but the exactness.
+    stage.web.faults().add(Fault::on("video.twimg.com", "", FaultKind::Status(405)));
+    let found = stage.api(&link).await.unwrap();
+    assert!(found.items[0].renditions.iter().all(|rendition| !rendition.bytes_exact));
+}

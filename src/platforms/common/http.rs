@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder, StatusCode, header, header::HeaderMap};
 use serde_json::Value;
 use url::Url;
 
 use crate::{
-    model::{Error, Kind, Result},
+    model::{Error, FileType, Item, Kind, Rendition, Result},
     net,
 };
 
@@ -103,4 +104,25 @@ pub async fn size(
         (response.status().is_success() && length > 0).then_some(length)
     };
     tokio::time::timeout(SIZE_TIMEOUT, ask).await.ok().flatten()
+}
+
+/// Files whose size is asked for at most: more would cost more time than a better choice saves.
+const MAX_SIZES: usize = 8;
+
+/// Asks for the exact sizes of videos among whose files there is a choice, all at once. What cannot be had quickly keeps its
+/// estimate.
+pub async fn sizes(client: &net::Client, items: &mut [Item]) {
+    let wanted = |rendition: &&mut Rendition| rendition.protocol.is_file() && !rendition.bytes_exact;
+    let open = items
+        .iter_mut()
+        .filter(|item| item.kind == FileType::Video && item.renditions.len() > 1)
+        .flat_map(|item| &mut item.renditions);
+    join_all(open.filter(wanted).take(MAX_SIZES).map(|rendition| async move {
+        let Some(url) = &rendition.url else { return };
+        if let Some(bytes) = size(client, url, &rendition.headers).await {
+            rendition.bytes = Some(bytes);
+            rendition.bytes_exact = true;
+        }
+    }))
+    .await;
 }

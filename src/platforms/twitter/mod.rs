@@ -17,7 +17,10 @@ use url::Url;
 
 use super::{
     CliTool, ExtractContext, Extractor, Platform,
-    common::link::{Link, canonical, is_word},
+    common::{
+        http,
+        link::{Link, canonical, is_word},
+    },
 };
 use crate::{
     model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool},
@@ -210,12 +213,21 @@ pub struct Twitter {
 #[async_trait]
 impl Extractor for Twitter {
     async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
-        match resource.kind {
-            ResourceKind::Post if cx.options.thread => self.api.thread(resource, cx).await,
-            ResourceKind::Post => self.api.post(resource, cx).await,
-            ResourceKind::Video => Err(Error::new(Kind::UnsupportedUrl, "broadcasts and talks are left to yt-dlp")),
-            _ => Err(Error::new(Kind::UnsupportedUrl, "not a link to a post").with_detail("this is somebody's page")),
-        }
+        let mut metadata = match resource.kind {
+            ResourceKind::Post if cx.options.thread => self.api.thread(resource, cx).await?,
+            ResourceKind::Post => self.api.post(resource, cx).await?,
+            ResourceKind::Video => {
+                return Err(Error::new(Kind::UnsupportedUrl, "broadcasts and talks are left to yt-dlp"));
+            }
+            _ => {
+                return Err(
+                    Error::new(Kind::UnsupportedUrl, "not a link to a post").with_detail("this is somebody's page")
+                );
+            }
+        };
+        // X tells nominal bit rates only; real files are often half as large.
+        http::sizes(cx.client, &mut metadata.items).await;
+        Ok(metadata)
     }
 }
 
