@@ -1,7 +1,7 @@
 //! One request from link to delivery: order, limits, cancel.
 //!
 //! [`Jobs::submit`] takes a request and the place its files go to. At most `MAX_CONCURRENT_DOWNLOADS` requests are at
-//! work; the others wait in the order they came. The way of one request is in `work.rs`.
+//! work; the others wait in the order they came. The way of one request is in `work/`.
 
 mod folder;
 mod work;

@@ -1,0 +1,96 @@
+//! From files on disk to messages: fit, plan, send, and once more for what was refused as too large.
+
+use super::Work;
+use crate::{
+    deliver::{self, BatchLimits, Delivered, Part, SendError, Sink},
+    media::FitTarget,
+    model::{Error, Kind, MediaFile, MediaMetadata, Phase, Result, UploadLimit},
+};
+
+/// How often a delivery is fitted again because the place took less than thought.
+const MAX_REFITS: usize = 4;
+
+impl Work<'_> {
+    /// Fits, plans and sends, and once more for what the place refused as too large. A file that can't be made to fit
+    /// does not hold up the others.
+    ///
+    /// `pending` holds the files as loaded; afterwards those that were not delivered. What was delivered, as it was
+    /// delivered, stands in `metadata`.
+    pub(super) async fn deliver(
+        &self,
+        pending: &mut Vec<MediaFile>,
+        metadata: &mut MediaMetadata,
+        sink: &dyn Sink,
+        places: &mut Vec<String>,
+    ) -> Result<()> {
+        let upload = &self.kit.parts.settings.upload;
+        let batches = BatchLimits { max_files: upload.max_files_per_batch, batch_bytes: upload.batch_bytes };
+        let all = pending.len();
+        let (mut refits, mut parts, mut left_out, mut sent) = (0, 0, Vec::new(), Vec::new());
+        while !pending.is_empty() {
+            let limit = self.limit(sink);
+            let (mut fitting, mut ready) = (Vec::new(), Vec::new());
+            for original in pending.iter() {
+                match self.fit(original, limit, all, refits).await {
+                    Ok(file) => {
+                        ready.push(file);
+                        fitting.push(original.clone());
+                    }
+                    Err(error) if all > 1 && *error.kind() == Kind::CannotFit => left_out.push(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            *pending = fitting;
+            let sizes: Vec<u64> = ready.iter().map(|file| file.size).collect();
+            let plan = deliver::plan(&sizes, batches);
+            for (index, range) in plan.iter().enumerate() {
+                let of = parts + plan.len() - index;
+                self.progress.set(Phase::Uploading { part: parts + 1, of });
+                let files = &mut ready[range.clone()];
+                let part = Part { request: &self.request.id, metadata, files, index: parts, of };
+                match self.guarded(async { Ok(sink.send(part).await) }).await? {
+                    Ok(delivered) => {
+                        match delivered {
+                            Delivered::Message(link) => places.push(link),
+                            Delivered::Files(paths) => {
+                                places.extend(paths.iter().map(|path| path.display().to_string()));
+                                files.iter_mut().zip(paths).for_each(|(file, path)| file.path = path);
+                            }
+                        }
+                        parts += 1;
+                        sent.extend_from_slice(files);
+                        pending.drain(..range.len());
+                    }
+                    Err(SendError::TooLarge) => {
+                        refits += 1;
+                        if refits > MAX_REFITS || self.limit(sink).map(|l| l.per_file) >= limit.map(|l| l.per_file) {
+                            let text = "the place refuses a file that is below the limit it told";
+                            return Err(Error::new(Kind::CannotFit, text));
+                        }
+                        tracing::info!(limit = ?self.limit(sink), "the place takes less than thought: fitting again");
+                        break;
+                    }
+                    Err(SendError::Failed(error)) => return Err(error),
+                }
+            }
+        }
+        metadata.file_size_bytes = Some(sent.iter().map(|file| file.size).sum());
+        metadata.files = sent;
+        match left_out.into_iter().next() {
+            Some(error) if places.is_empty() => Err(error),
+            Some(error) => Err(error.with_detail(format!("{} of {all} files", all - metadata.files.len()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes one file fit.
+    async fn fit(&self, file: &MediaFile, limit: Option<UploadLimit>, of: usize, round: usize) -> Result<MediaFile> {
+        let target =
+            FitTarget { max_bytes: limit.map(|limit| limit.per_file), audio_only: self.request.options.audio_only };
+        // One folder a file and round: a refit never overwrites what an upload may still read.
+        let dir = self.folder.sub(&format!("fit-{}-{round}", file.item))?;
+        let number = file.item + 1;
+        let report = |fraction| self.progress.set(Phase::Compressing { file: number, of, fraction });
+        self.guarded(self.kit.parts.media.fit(file, target, &dir, &report, self.cancel)).await
+    }
+}
