@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    cache::Cache,
     jobs::{Jobs, Parts},
     media::Media,
     model::Result,
@@ -27,6 +28,8 @@ pub struct App {
     pub media: Arc<Media>,
     /// Which paths to try.
     pub strategy: Arc<Strategy>,
+    /// What platforms answered before.
+    pub cache: Cache,
     /// The runner of requests.
     pub jobs: Jobs,
 }
@@ -43,13 +46,15 @@ impl App {
         let tools = Arc::new(Tools::new(&settings, egress.clone()));
         let media = Arc::new(Media::new(settings.compression.clone(), tools.clone()));
         let strategy = Arc::new(Strategy::new(settings.clone(), registry.clone()));
+        let cache = Cache::new(&settings.cache, &settings.tools.data_dir.join("cache"));
         let jobs = Jobs::new(Parts {
             settings: settings.clone(),
             egress: egress.clone(),
             strategy: strategy.clone(),
             tools: tools.clone(),
             media: media.clone(),
+            cache: cache.clone(),
         });
-        Ok(Self { settings, egress, registry, tools, media, strategy, jobs })
+        Ok(Self { settings, egress, registry, tools, media, strategy, cache, jobs })
     }
 }

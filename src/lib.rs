@@ -9,7 +9,7 @@
 //!                        │
 //!                  strategy/  which paths, in which order, and what an error means for the next one
 //!                  │           │
-//!         platforms/ (api)   tools/ (yt-dlp, gallery-dl, ffmpeg as sandboxed children)
+//!    cache/ platforms/ (api)   tools/ (yt-dlp, gallery-dl, ffmpeg as sandboxed children)
 //!                  └─────┬─────┘
 //!                  fetch/  media/  deliver/
 //!                        │
@@ -19,6 +19,7 @@
 //! ```
 
 pub mod app;
+pub mod cache;
 pub mod commands;
 pub mod deliver;
 pub mod discord;

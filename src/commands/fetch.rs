@@ -57,6 +57,10 @@ pub(super) struct Args {
     #[arg(long)]
     metadata_only: bool,
 
+    /// Ask the platforms anew, whatever is remembered of these links
+    #[arg(long)]
+    force: bool,
+
     /// One JSON object a link
     #[arg(long)]
     json: bool,
@@ -90,6 +94,7 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
         audio_only: args.audio_only,
         metadata_only: args.metadata_only,
         thread: args.thread,
+        force: args.force,
         ..Options::default()
     };
     let tasks: Vec<(String, Task)> = args

@@ -21,6 +21,7 @@ use tracing::Instrument;
 pub use folder::{Folder, Workshop};
 
 use crate::{
+    cache::Cache,
     deliver::Sink,
     fetch::Fetcher,
     media::Media,
@@ -43,6 +44,8 @@ pub struct Parts {
     pub tools: Arc<Tools>,
     /// Probing and fitting.
     pub media: Arc<Media>,
+    /// What platforms answered before.
+    pub cache: Cache,
 }
 
 /// The runner of requests. Cheap to clone.

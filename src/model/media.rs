@@ -67,6 +67,20 @@ pub struct MediaMetadata {
     pub platform_data: Map<String, Value>,
 }
 
+impl MediaMetadata {
+    /// Takes out where to load from: addresses carry signatures that open what is behind them, and expire.
+    pub fn drop_addresses(&mut self) {
+        for rendition in self.items.iter_mut().flat_map(|item| &mut item.renditions) {
+            rendition.url = None;
+            rendition.headers.clear();
+            rendition.expires_at = None;
+        }
+        if self.thumbnail.as_ref().is_some_and(|link| link.contains('?')) {
+            self.thumbnail = None;
+        }
+    }
+}
+
 /// Who posted something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {

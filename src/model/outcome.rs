@@ -16,15 +16,19 @@ pub struct Attempt {
     /// How long it took.
     #[serde(rename = "seconds", with = "seconds")]
     pub took: Duration,
+    /// Whether nobody was asked: the answer was known from before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// How it ended.
     pub end: AttemptEnd,
 }
 
 impl fmt::Display for Attempt {
-    /// For one line of a log: `api not_found 0.12 s`.
+    /// For one line of a log: `api not_found 0.12 s`, `api ok (known) 0.00 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.end.error().map_or("ok", Error::code);
-        write!(f, "{} {end} {:.2} s", self.by, self.took.as_secs_f32())
+        let known = if self.cached { " (known)" } else { "" };
+        write!(f, "{} {end}{known} {:.2} s", self.by, self.took.as_secs_f32())
     }
 }
 

@@ -12,7 +12,8 @@ mod table;
 
 pub use load::{Entry, Loaded, Overrides, Problem, SettingsError, load};
 pub use schema::{
-    Compression, Discord, Downloads, GalleryDl, Log, Network, PlatformSettings, Settings, ToolsSettings, Upload,
+    CacheSettings, Compression, Discord, Downloads, GalleryDl, Log, Network, PlatformSettings, Settings, ToolsSettings,
+    Upload,
 };
 pub use table::{PLATFORM_SPECS, PlatformSettingsOf, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
 

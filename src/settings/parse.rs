@@ -101,6 +101,16 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
         .ok_or_else(|| "expected seconds from 1 to 86400 (90, 90s and 5m do)".into())
 }
 
+/// So many minutes.
+pub(super) const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+/// So many hours.
+pub(super) const fn hours(count: u64) -> Duration {
+    minutes(count * 60)
+}
+
 /// A path, made absolute so that children with other working directories find it; `~/` is the home folder.
 pub(super) fn path(text: &str) -> Parsed<PathBuf> {
     let path = match (text.strip_prefix("~/"), std::env::var_os("HOME")) {

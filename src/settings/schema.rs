@@ -22,6 +22,8 @@ pub struct Settings {
     pub upload: Upload,
     /// The network.
     pub network: Network,
+    /// What platforms answered before.
+    pub cache: CacheSettings,
     /// External programs.
     pub tools: ToolsSettings,
     /// Logging.
@@ -132,6 +134,40 @@ pub struct Network {
     pub allow_private: Vec<(String, u16)>,
 }
 
+/// What platforms answered before.
+#[derive(Debug, Clone)]
+pub struct CacheSettings {
+    /// `CACHE_ENABLED`.
+    pub enabled: bool,
+    /// `CACHE_POST_HOURS`: how long what a post says is used.
+    pub post: Duration,
+    /// `CACHE_ADDRESS_MINUTES`: how long media addresses are used that do not tell when they expire.
+    pub addresses: Duration,
+    /// `CACHE_LIST_MINUTES`: how long the entries of playlists and profiles are used.
+    pub list: Duration,
+    /// `CACHE_PROFILE_DAYS`: how long what a playlist or profile says of itself is used when it cannot be asked.
+    pub profile: Duration,
+    /// `CACHE_FAILURE_HOURS`: how long a refusal is believed that is about the post.
+    pub failure: Duration,
+    /// `CACHE_MAX_ENTRIES`: how many answers are kept on disk.
+    pub max_entries: usize,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        const HOUR: u64 = 3600;
+        Self {
+            enabled: true,
+            post: Duration::from_secs(24 * HOUR),
+            addresses: Duration::from_secs(600),
+            list: Duration::from_secs(900),
+            profile: Duration::from_secs(7 * 24 * HOUR),
+            failure: Duration::from_secs(6 * HOUR),
+            max_entries: 2000,
+        }
+    }
+}
+
 /// External programs.
 #[derive(Debug, Clone)]
 pub struct ToolsSettings {
@@ -215,6 +251,7 @@ impl Default for Settings {
                 max_files_per_batch: 10,
             },
             network: Network::default(),
+            cache: CacheSettings::default(),
             tools: ToolsSettings { data_dir: "data".into(), dir: "data/tools".into(), ffmpeg: None, ffprobe: None },
             log: Log { level: "info".into(), json: false },
             platforms: BTreeMap::new(),

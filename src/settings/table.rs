@@ -58,6 +58,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("compression", "Making files fit the upload limit"),
     ("upload", "Sending"),
     ("network", "The network"),
+    ("cache", "Remembered answers"),
     ("tools", "External programs and kept data"),
     ("log", "Logging"),
 ];
@@ -387,6 +388,71 @@ pub const SPECS: &[Spec] = &[
               is refused.",
         apply: |s, t| parse::host_ports(t).map(|pairs| s.network.allow_private = pairs),
         ..PLAIN
+    },
+    Spec {
+        name: "CACHE_ENABLED",
+        path: "cache.enabled",
+        default: Some("true"),
+        doc: "Whether answers of platforms are remembered (in DATA_DIR/cache), so that the same link is not asked again at \
+              once. `--force` asks anew.",
+        apply: |s, t| parse::boolean(t).map(|on| s.cache.enabled = on),
+        ..SWITCH
+    },
+    Spec {
+        name: "CACHE_POST_HOURS",
+        path: "cache.post_hours",
+        default: Some("24"),
+        takes: "number, 1 to 48",
+        doc: "How many hours what a post says (title, author, counts) is used. Addresses of media only until they expire.",
+        apply: |s, t| parse::number(t, 1, 48).map(|hours| s.cache.post = parse::hours(hours)),
+        ..NUMBER
+    },
+    Spec {
+        name: "CACHE_ADDRESS_MINUTES",
+        path: "cache.address_minutes",
+        default: Some("10"),
+        takes: "number, 0 to 60",
+        doc: "How many minutes an address of media is used that does not tell when it expires.",
+        apply: |s, t| parse::number(t, 0, 60).map(|minutes| s.cache.addresses = parse::minutes(minutes)),
+        ..NUMBER
+    },
+    Spec {
+        name: "CACHE_LIST_MINUTES",
+        path: "cache.list_minutes",
+        default: Some("15"),
+        takes: "number, 0 to 1440",
+        doc: "How many minutes the entries of a playlist or profile are used.",
+        apply: |s, t| parse::number(t, 0, 1440).map(|minutes| s.cache.list = parse::minutes(minutes)),
+        ..NUMBER
+    },
+    Spec {
+        name: "CACHE_PROFILE_DAYS",
+        path: "cache.profile_days",
+        default: Some("7"),
+        takes: "number, 0 to 30",
+        doc: "How many days what a playlist or profile says of itself may stand in for an answer while the platform cannot \
+              be reached.",
+        apply: |s, t| parse::number(t, 0, 30).map(|days: u64| s.cache.profile = parse::hours(days * 24)),
+        ..NUMBER
+    },
+    Spec {
+        name: "CACHE_FAILURE_HOURS",
+        path: "cache.failure_hours",
+        default: Some("6"),
+        takes: "number, 0 to 48",
+        doc: "How many hours it is believed that a post is gone. What may pass (a login, a rate limit, a fault) is believed \
+              for minutes or seconds only.",
+        apply: |s, t| parse::number(t, 0, 48).map(|hours| s.cache.failure = parse::hours(hours)),
+        ..NUMBER
+    },
+    Spec {
+        name: "CACHE_MAX_ENTRIES",
+        path: "cache.max_entries",
+        default: Some("2000"),
+        takes: "number, 10 to 100000",
+        doc: "How many answers are kept on disk at the most, half a megabyte each and mostly a few kilobytes.",
+        apply: |s, t| parse::number(t, 10, 100_000).map(|count| s.cache.max_entries = count),
+        ..NUMBER
     },
     Spec {
         name: "DATA_DIR",

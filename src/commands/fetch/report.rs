@@ -19,21 +19,10 @@ struct Line<'a> {
 pub(super) fn json(ended: &Ended, out: &mut dyn Write) -> io::Result<()> {
     let mut outcome = ended.outcome.clone();
     if let Some(metadata) = &mut outcome.metadata {
-        without_signed_links(metadata);
+        metadata.drop_addresses();
     }
     serde_json::to_writer(&mut *out, &Line { url: &ended.link, outcome })?;
     writeln!(out)
-}
-
-/// Media links carry signatures that open what is behind them, and expire: of no use to a reader, and a leak in a log.
-fn without_signed_links(metadata: &mut MediaMetadata) {
-    for rendition in metadata.items.iter_mut().flat_map(|item| &mut item.renditions) {
-        rendition.url = None;
-        rendition.headers.clear();
-    }
-    if metadata.thumbnail.as_ref().is_some_and(|link| link.contains('?')) {
-        metadata.thumbnail = None;
-    }
 }
 
 pub(super) fn text(ended: &[Ended], out: &mut dyn Write) -> io::Result<()> {

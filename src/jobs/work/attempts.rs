@@ -1,6 +1,6 @@
 //! The paths to a link, one after the other, until one delivers or the verdict is final.
 
-use std::{path::PathBuf, time::Instant};
+use std::{path::PathBuf, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use chrono::Utc;
 
@@ -26,14 +26,17 @@ impl Work<'_> {
         for (index, path) in paths.iter().enumerate() {
             self.progress.set(Phase::Resolving);
             let started = Instant::now();
+            self.known.store(false, Relaxed);
             let deadline = self.kit.parts.settings.downloads.timeout;
             let result =
                 match tokio::time::timeout(deadline, self.guarded(self.attempt(routed, path, index, limit))).await {
                     Ok(result) => result,
                     Err(_) => Err(Error::new(Kind::Timeout, format!("{} took longer than {deadline:?}", path.by()))),
                 };
-            let took = started.elapsed();
-            strategy.record(routed.platform, path.by(), result.as_ref().err());
+            let (took, cached) = (started.elapsed(), self.known.load(Relaxed));
+            if !cached {
+                strategy.record(routed.platform, path.by(), result.as_ref().err());
+            }
             let (end, loaded) = match result {
                 Ok(loaded) => (AttemptEnd::Ok, Some(loaded)),
                 Err(error) => {
@@ -47,7 +50,7 @@ impl Work<'_> {
                 }
             };
             let over = !matches!(end, AttemptEnd::NextAttempt { .. });
-            self.attempts.push(Attempt { method: path.method(), by: path.by().to_owned(), took, end });
+            self.attempts.push(Attempt { method: path.method(), by: path.by().to_owned(), took, cached, end });
             if let Some(loaded) = loaded {
                 return Ok(loaded);
             }
@@ -101,23 +104,8 @@ impl Work<'_> {
         Ok(Loaded { metadata, files })
     }
 
-    /// In process: what the post holds, then its files.
-    async fn attempt_api(
-        &self,
-        routed: &Routed<'_>,
-        index: usize,
-        limit: Option<UploadLimit>,
-    ) -> Result<(MediaMetadata, Vec<PathBuf>)> {
-        let metadata = self.extract(routed).await?;
-        if self.request.options.metadata_only {
-            return Ok((metadata, Vec::new()));
-        }
-        let paths = self.download(routed, &metadata, index, limit).await?;
-        Ok((metadata, paths))
-    }
-
     /// Asks the platform what the post holds.
-    async fn extract(&self, routed: &Routed<'_>) -> Result<MediaMetadata> {
+    pub(super) async fn extract(&self, routed: &Routed<'_>) -> Result<MediaMetadata> {
         let parts = self.kit.parts;
         let extractor = routed
             .platform
@@ -135,7 +123,7 @@ impl Work<'_> {
     }
 
     /// Loads the files that the platform told of.
-    async fn download(
+    pub(super) async fn download(
         &self,
         routed: &Routed<'_>,
         metadata: &MediaMetadata,
@@ -186,7 +174,8 @@ fn stamp(metadata: &mut MediaMetadata, resource: &Resource, path: &Path) {
         metadata.id.clone_from(&resource.id);
     }
     metadata.download_method = Some(path.method());
-    metadata.download_timestamp = Some(Utc::now());
+    // What is known from before was asked for before.
+    metadata.download_timestamp.get_or_insert_with(Utc::now);
 }
 
 /// The name the receiver sees, before it is made safe: author and id tell more than the platform's hash, and a direct

@@ -2,6 +2,9 @@
 
 mod attempts;
 mod deliver;
+mod remembered;
+
+use std::sync::atomic::AtomicBool;
 
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +37,8 @@ pub(super) struct Work<'a> {
     progress: &'a Progress,
     cancel: &'a CancellationToken,
     attempts: Vec<Attempt>,
+    /// Whether the attempt under way was answered from before.
+    known: AtomicBool,
 }
 
 /// What an attempt brought: what the post holds, and its files in the order of its items.
@@ -50,7 +55,7 @@ impl<'a> Work<'a> {
         progress: &'a Progress,
         cancel: &'a CancellationToken,
     ) -> Self {
-        Self { kit, request, folder, progress, cancel, attempts: Vec::new() }
+        Self { kit, request, folder, progress, cancel, attempts: Vec::new(), known: AtomicBool::new(false) }
     }
 
     /// All of it. What happened stands in `outcome` afterwards, also when it failed half-way.
