@@ -14,12 +14,12 @@ const TURNS: u32 = 7;
 pub async fn measure() -> Vec<Line> {
     let bytes = bytes_alone().await;
     let tweet = |world: &World, seed| world.web.x().post(Tweet::video(&media::video_of(VIDEO_BYTES, seed)));
-    let elsewhere =
-        |world: &World, seed| world.web.elsewhere().streamable("a clip", &media::video_of(VIDEO_BYTES, seed));
+    let streamable =
+        |world: &World, seed| world.web.sites().streamable.video("a clip", &media::video_of(VIDEO_BYTES, seed));
     let api = typed_to_posted(&[], tweet).await;
     // X's first tool is gallery-dl, which knows pictures too; Streamable shows yt-dlp with the same bytes.
     let gallery_dl = typed_to_posted(&[("TWITTER_USE_API_CLIENT", "false")], tweet).await;
-    let yt_dlp = typed_to_posted(&[], elsewhere).await;
+    let yt_dlp = typed_to_posted(&[("STREAMABLE_USE_API_CLIENT", "false")], streamable).await;
     let beyond = api - bytes;
     let by_tool = |what, took: f64| {
         let beyond_bytes = took - bytes;

@@ -146,7 +146,7 @@ impl Registry {
                 Box::new(instagram::Instagram),
                 Box::new(youtube::Youtube::new(settings.platforms.get(youtube::ID.0))),
                 Box::new(bilibili::Bilibili),
-                Box::new(bluesky::Bluesky),
+                Box::new(bluesky::Bluesky::default()),
                 Box::new(dailymotion::Dailymotion),
                 Box::new(facebook::Facebook),
                 Box::new(imgur::Imgur),

@@ -109,13 +109,13 @@ pub async fn size(
 /// Files whose size is asked for at most: more would cost more time than a better choice saves.
 const MAX_SIZES: usize = 8;
 
-/// Asks for the exact sizes of videos among whose files there is a choice, all at once. What cannot be had quickly keeps its
+/// Asks for the exact sizes of videos and loops among whose files there is a choice, all at once. What cannot be had quickly keeps its
 /// estimate.
 pub async fn sizes(client: &net::Client, items: &mut [Item]) {
     let wanted = |rendition: &&mut Rendition| rendition.protocol.is_file() && !rendition.bytes_exact;
     let open = items
         .iter_mut()
-        .filter(|item| item.kind == FileType::Video && item.renditions.len() > 1)
+        .filter(|item| matches!(item.kind, FileType::Video | FileType::Gif) && item.renditions.len() > 1)
         .flat_map(|item| &mut item.renditions);
     join_all(open.filter(wanted).take(MAX_SIZES).map(|rendition| async move {
         let Some(url) = &rendition.url else { return };

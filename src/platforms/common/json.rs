@@ -1,5 +1,6 @@
 //! Reading other people's JSON: everything may be missing, null, or a number in quotes.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use url::Url;
 
@@ -34,6 +35,11 @@ pub fn float(value: &Value, pointer: &str) -> Option<f64> {
         _ => None,
     };
     number.filter(|number| number.is_finite())
+}
+
+/// A moment at a JSON pointer, written as RFC 3339 (`2026-01-05T12:00:00.000Z`).
+pub fn time(value: &Value, pointer: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text(value, pointer)?).ok().map(|moment| moment.to_utc())
 }
 
 /// Whether a JSON pointer leads to `true`.

@@ -96,12 +96,12 @@ async fn instagram_refuses_as_instagram_does() {
 }
 
 #[tokio::test]
-async fn sites_that_only_the_tools_know_are_there_too() {
+async fn a_streamable_video_and_an_imgur_album_arrive_by_the_tools() {
     let bench = Bench::start().await;
     let images = [media::jpg(1), media::jpg(2)];
     let video = media::small_video(21);
-    let streamable = bench.web.elsewhere().streamable("A goal", &video);
-    let album = bench.web.elsewhere().imgur_album("A walk", &images);
+    let streamable = bench.web.sites().streamable.video("A goal", &video);
+    let album = bench.web.sites().imgur.album("A walk", &images);
 
     let by_yt_dlp = bench.yt_dlp(&["--ies", "default,-generic", "-o", "09.mp4", &streamable]).await;
     let by_gallery_dl = bench.gallery_dl(&[&album]).await;

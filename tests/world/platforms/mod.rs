@@ -6,7 +6,6 @@
 pub mod bilibili;
 pub mod bluesky;
 pub mod dailymotion;
-pub mod elsewhere;
 pub mod facebook;
 pub mod imgur;
 pub mod instagram;
@@ -28,7 +27,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeZone, Utc};
 
-pub use elsewhere::Elsewhere;
 pub use instagram::{Access, Instagram, InstagramItem, InstagramPost};
 pub use reddit::{Fate, GalleryItem, Reddit, RedditContent, RedditPost};
 pub use tiktok::{TikTokFate, TikTokPost};
@@ -63,7 +61,6 @@ sites! {
     reddit: reddit::Reddit,
     youtube: youtube::YouTube,
     instagram: instagram::Instagram,
-    elsewhere: elsewhere::Elsewhere,
     bilibili: bilibili::Bilibili,
     bluesky: bluesky::Bluesky,
     dailymotion: dailymotion::Dailymotion,

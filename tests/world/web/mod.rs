@@ -26,11 +26,11 @@ use std::{
 pub use faults::{Fault, FaultKind, Faults};
 pub use http::{Body, Reply, Request};
 pub use log::Seen;
-pub(super) use plain::broadcast_part;
+pub(super) use plain::{Plain, broadcast_part};
 
 use super::{
     media::Media,
-    platforms::{Elsewhere, Instagram, Reddit, Sites, X, YouTube},
+    platforms::{Instagram, Reddit, Sites, X, YouTube},
     tls::Authority,
 };
 
@@ -50,7 +50,7 @@ pub(super) struct World {
     log: log::Log,
     faults: Faults,
     downloads: downloads::Downloads,
-    plain: plain::Plain,
+    plain: Plain,
     sites: Sites,
 }
 
@@ -67,7 +67,7 @@ impl Web {
             log: log::Log::default(),
             faults: Faults::default(),
             downloads: downloads::Downloads::default(),
-            plain: plain::Plain::default(),
+            plain: Plain::default(),
             sites: Sites::default(),
         });
         let (server, address) = server::Server::start(authority, world.clone()).await;
@@ -109,11 +109,6 @@ impl Web {
     /// Instagram.
     pub fn instagram(&self) -> &Instagram {
         &self.world.sites.instagram
-    }
-
-    /// Sites that only the tools know.
-    pub fn elsewhere(&self) -> &Elsewhere {
-        &self.world.sites.elsewhere
     }
 
     /// Places a file; answers HEAD, ranges and conditional requests as a file server does. Returns its https link.

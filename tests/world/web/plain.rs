@@ -1,4 +1,4 @@
-//! Files, pages, redirects, folders and streams that a story placed itself.
+//! Files, pages, redirects, folders and streams that a story placed itself, or that a platform's model serves.
 
 use std::{collections::HashMap, path::PathBuf, sync::Mutex, time::Instant};
 
@@ -14,7 +14,7 @@ const SEGMENTS: u64 = 3;
 
 /// What was placed.
 #[derive(Default)]
-pub(super) struct Plain {
+pub(crate) struct Plain {
     /// By host and path.
     placed: Mutex<HashMap<(String, String), Reply>>,
     /// Folders, by host and the path below which their files are.
@@ -25,26 +25,26 @@ pub(super) struct Plain {
 
 impl Plain {
     /// Places a reply and returns its https link. A path may hold a query: then the query must match too.
-    pub(super) fn put(&self, host: &str, path: &str, reply: Reply) -> String {
+    pub(crate) fn put(&self, host: &str, path: &str, reply: Reply) -> String {
         lock(&self.placed).insert((host.to_ascii_lowercase(), path.to_owned()), reply);
         format!("https://{host}{path}")
     }
 
     /// Places every file of a folder below a path and returns the link of that path.
-    pub(super) fn put_folder(&self, host: &str, path: &str, folder: PathBuf) -> String {
+    pub(crate) fn put_folder(&self, host: &str, path: &str, folder: PathBuf) -> String {
         let path = path.trim_end_matches('/');
         lock(&self.folders).push((host.to_ascii_lowercase(), format!("{path}/"), folder));
         format!("https://{host}{path}")
     }
 
     /// Starts a broadcast below a path and returns the link of its playlist.
-    pub(super) fn broadcast(&self, host: &str, path: &str) -> String {
+    pub(crate) fn broadcast(&self, host: &str, path: &str) -> String {
         let path = path.trim_end_matches('/');
         lock(&self.broadcasts).push((host.to_ascii_lowercase(), format!("{path}/"), Instant::now()));
         format!("https://{host}{path}/live.m3u8")
     }
 
-    pub(super) fn answer(&self, request: &Request) -> Option<Reply> {
+    pub(crate) fn answer(&self, request: &Request) -> Option<Reply> {
         self.single(request).or_else(|| self.in_folder(request)).or_else(|| self.in_broadcast(request))
     }
 
