@@ -7,6 +7,7 @@ pub mod html;
 pub mod http;
 pub mod json;
 pub mod link;
+pub mod meta;
 pub mod text;
 
 #[cfg(test)]

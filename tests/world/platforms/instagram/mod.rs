@@ -1,12 +1,15 @@
 //! Instagram: what visitors without an account and visitors with a session get, and the hosts of its files.
 
+mod post;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
 };
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+
+pub use post::{Access, InstagramItem, InstagramPost};
 
 use super::{MIXED, Reply, Request, name_of, next, posted};
 use crate::world::{
@@ -35,184 +38,17 @@ struct State {
     login_wall: bool,
     /// The post API wants a session.
     session_needed: bool,
-}
-
-/// A post to place. `InstagramPost::carousel(vec![…]).by("dan", "Dan Example")`.
-#[derive(Debug, Clone)]
-pub struct InstagramPost {
-    /// Its number; given at placing when 0.
-    pub pk: u64,
-    /// The account.
-    pub username: String,
-    /// The account's display name.
-    pub full_name: String,
-    /// The text below it.
-    pub caption: String,
-    /// When it was posted.
-    pub taken_at: DateTime<Utc>,
-    /// Likes.
-    pub likes: u64,
-    /// Comments.
-    pub comments: u64,
-    /// What it holds; more than one: a carousel.
-    pub items: Vec<InstagramItem>,
-    /// Its address is `/reel/`.
-    pub reel: bool,
-    /// Whether it can be seen.
-    pub access: Access,
-}
-
-/// Whether a post can be seen without an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Yes.
-    Public,
-    /// A private account.
-    Private,
-    /// Restricted by age.
-    Restricted,
-    /// Never was, or deleted.
-    Missing,
-}
-
-/// One image or video of a post.
-#[derive(Debug, Clone)]
-pub struct InstagramItem {
-    media: Media,
-    pk: u64,
-    name: String,
-}
-
-impl InstagramItem {
-    /// An image or a video, as its type says.
-    pub fn of(media: &Media) -> Self {
-        let number = next();
-        Self { media: media.clone(), pk: number_of(number), name: format!("{number}_{}_n", name_of(number, 12, MIXED)) }
-    }
-
-    fn is_video(&self) -> bool {
-        self.media.mime.starts_with("video/")
-    }
-
-    fn image_path(&self) -> String {
-        let extension = if self.media.mime == "image/webp" { "webp" } else { "jpg" };
-        format!("/v/t51.2885-15/{}.{extension}", self.name)
-    }
-
-    fn video_path(&self) -> String {
-        format!("/o1/v/t16/f2/m86/{}.mp4", self.name)
-    }
-
-    /// The media object, as it stands alone or in a carousel.
-    fn object(&self) -> Value {
-        let Media { width, height, seconds, .. } = self.media;
-        let mut object = json!({
-            "pk": self.pk.to_string(),
-            "id": format!("{}_1234", self.pk),
-            "code": code_of(self.pk),
-            "media_type": if self.is_video() { 2 } else { 1 },
-            "original_width": width,
-            "original_height": height,
-            "accessibility_caption": null,
-            "image_versions2": {"candidates": [
-                {"url": format!("https://{FILES}{}?stp=dst-jpg_e35&oh=00_world&oe=70000000", self.image_path()),
-                 "width": width, "height": height},
-                {"url": format!("https://{FILES}{}?stp=dst-jpg_s150x150&oh=00_world&oe=70000000", self.image_path()),
-                 "width": width / 2, "height": height / 2},
-            ]},
-        });
-        if self.is_video() {
-            object["video_versions"] = json!([{
-                "type": 101, "id": format!("{}v", self.pk), "width": width, "height": height,
-                "url": format!("https://{FILES}{}?efg=e30&oh=00_world&oe=70000000", self.video_path()),
-            }]);
-            object["video_duration"] = json!(f64::from(seconds));
-            object["has_audio"] = json!(true);
-        }
-        object
-    }
-}
-
-impl InstagramPost {
-    fn new(items: Vec<InstagramItem>) -> Self {
-        Self {
-            pk: 0,
-            username: "dan".into(),
-            full_name: "Dan Example".into(),
-            caption: "A day out".into(),
-            taken_at: posted(),
-            likes: 77,
-            comments: 8,
-            items,
-            reel: false,
-            access: Access::Public,
-        }
-    }
-
-    /// A post with one image or video.
-    pub fn single(media: &Media) -> Self {
-        Self::new(vec![InstagramItem::of(media)])
-    }
-
-    /// A reel.
-    pub fn reel(media: &Media) -> Self {
-        Self { reel: true, ..Self::single(media) }
-    }
-
-    /// A carousel of images and videos, in this order.
-    pub fn carousel(media: &[Media]) -> Self {
-        Self::new(media.iter().map(InstagramItem::of).collect())
-    }
-
-    /// A post that cannot be seen.
-    pub fn gone(access: Access) -> Self {
-        Self { access, ..Self::single(&media::jpg(97)) }
-    }
-
-    /// Whose it is.
-    pub fn by(mut self, username: &str, full_name: &str) -> Self {
-        self.username = username.into();
-        self.full_name = full_name.into();
-        self
-    }
-
-    /// Its text.
-    pub fn caption(mut self, text: &str) -> Self {
-        self.caption = text.into();
-        self
-    }
-
-    /// The media object of the API.
-    fn object(&self) -> Value {
-        let user = json!({
-            "pk": "1234", "id": "1234", "username": self.username, "full_name": self.full_name,
-            "is_private": self.access == Access::Private,
-            "profile_pic_url": format!("https://{FILES}/v/t51.2885-19/face.jpg"),
-        });
-        let mut object = if let [only] = &self.items[..] { only.object() } else { json!({}) };
-        let parts = json!({
-            "pk": self.pk.to_string(),
-            "id": format!("{}_1234", self.pk),
-            "code": code_of(self.pk),
-            "taken_at": self.taken_at.timestamp(),
-            "user": user,
-            "owner": user,
-            "caption": {"pk": "1", "text": self.caption},
-            "like_count": self.likes,
-            "comment_count": self.comments,
-            "product_type": if self.reel { "clips" } else { "feed" },
-        });
-        for (name, value) in parts.as_object().expect("an object") {
-            object[name] = value.clone();
-        }
-        if self.items.len() > 1 {
-            object["media_type"] = json!(8);
-            object["carousel_media_count"] = json!(self.items.len());
-            object["image_versions2"] = self.items[0].object()["image_versions2"].clone();
-            object["carousel_media"] = self.items.iter().map(InstagramItem::object).collect();
-        }
-        object
-    }
+    /// The pages of posts lead visitors to the login page; their query and their embedded form stay open.
+    page_wall: bool,
+    /// The pages' query is refused.
+    query_closed: bool,
+    /// The only id under which the pages' query is still served, if a story says so.
+    doc_id: Option<String>,
+    /// Stories and highlights by the reel's id.
+    reels: HashMap<String, Value>,
+    /// Accounts with stories: handle and number.
+    people: HashMap<String, String>,
+    shares: HashMap<String, String>,
 }
 
 impl Instagram {
@@ -249,6 +85,55 @@ impl Instagram {
         lock(&self.state).session_needed = true;
     }
 
+    /// From now on the pages of posts lead visitors to the login page; what pages ask and what others embed stays open.
+    pub fn page_wall(&self) {
+        lock(&self.state).page_wall = true;
+    }
+
+    /// From now on the query of the pages is refused.
+    pub fn close_query(&self) {
+        lock(&self.state).query_closed = true;
+    }
+
+    /// Only this id of the pages' query is served from now on, as when Instagram changes it.
+    pub fn only_doc_id(&self, id: &str) {
+        lock(&self.state).doc_id = Some(id.to_owned());
+    }
+
+    /// Places stories of an account, and a highlight of the same; returns the links of the account's stories, of its
+    /// first story, and of the highlight.
+    pub fn stories(&self, handle: &str, media: &[Media]) -> [String; 3] {
+        let items: Vec<InstagramItem> = media.iter().map(InstagramItem::of).collect();
+        let (person, highlight) = (number_of(next()).to_string(), number_of(next()).to_string());
+        let first = items.first().map(|item| item.pk).unwrap_or_default();
+        let objects: Vec<Value> = items
+            .iter()
+            .map(|item| {
+                let mut object = item.object();
+                object["taken_at"] = json!(posted().timestamp());
+                object
+            })
+            .collect();
+        let mut state = lock(&self.state);
+        for item in &items {
+            state.files.insert(if item.is_video() { item.video_path() } else { item.image_path() }, item.media.clone());
+        }
+        for reel in [person.clone(), format!("highlight:{highlight}")] {
+            let user = json!({"pk": person, "username": handle, "full_name": "Somebody"});
+            state.reels.insert(reel.clone(), json!({"id": reel, "user": user, "items": objects}));
+        }
+        state.people.insert(handle.to_owned(), person);
+        let at = |rest: &str| format!("https://www.instagram.com/stories/{rest}/");
+        [at(handle), at(&format!("{handle}/{first}")), at(&format!("highlights/{highlight}"))]
+    }
+
+    /// A share link of the app.
+    pub fn share(&self, link: &str) -> String {
+        let token = name_of(next(), 11, MIXED);
+        lock(&self.state).shares.insert(token.clone(), format!("{link}?igsh=abc"));
+        format!("https://www.instagram.com/share/p/{token}")
+    }
+
     /// Answers what is asked of Instagram's hosts.
     pub fn answer(&self, request: &Request) -> Option<Reply> {
         match request.host.as_str() {
@@ -268,8 +153,14 @@ impl Instagram {
 
     fn site(&self, request: &Request) -> Option<Reply> {
         let segments = request.segments();
+        if let ["p", code, "embed", "captioned"] = segments[..] {
+            return Some(self.embedded(code));
+        }
         let segments = segments.strip_suffix(&["embed"]).unwrap_or(&segments);
         match *segments {
+            ["share", _, token] => lock(&self.state).shares.get(token).map(|to| Reply::redirect(to)),
+            ["api", "v1", "users", "web_profile_info"] => Some(self.profile(request)),
+            ["api", "v1", "feed", "reels_media"] => Some(self.reels(request)),
             [] => Some(with_session(Reply::html(
                 "<!DOCTYPE html><script>requireLazy([\"LSD\",[],{\"token\":\"AVqWorldLsd\"},323])</script>",
             ))),
@@ -320,13 +211,60 @@ impl Instagram {
             request.form("variables").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let pk = variables["media_id"].as_str().and_then(|pk| pk.parse().ok());
         let state = lock(&self.state);
+        let (doc_id, lsd) = (request.form("doc_id").unwrap_or_default(), request.form("lsd"));
+        if state.doc_id.as_ref().is_some_and(|only| *only != doc_id) {
+            return Reply::json(
+                &json!({"errors": [{"message": "The GraphQL document was not found.", "severity": "CRITICAL"}]}),
+            );
+        }
+        // The token in the form must be that in the header.
+        if request.method != hyper::Method::POST
+            || state.query_closed
+            || lsd.as_deref() != request.header("x-fb-lsd")
+            || lsd.is_none_or(|lsd| lsd.is_empty())
+        {
+            return Reply::json_status(403, &json!({"message": "Forbidden", "status": "fail"}));
+        }
         Reply::json(&json!({"data": {"xig_polaris_media": logged_out(pk.and_then(|pk| state.posts.get(&pk)))}}))
+    }
+
+    /// The number of an account.
+    fn profile(&self, request: &Request) -> Reply {
+        if !has_session(request) {
+            return to_login(request);
+        }
+        let state = lock(&self.state);
+        let person = request.param("username").and_then(|handle| state.people.get(&handle).cloned());
+        match person {
+            Some(id) => Reply::json(&json!({"data": {"user": {"id": id}}, "status": "ok"})),
+            None => Reply::json_status(404, &json!({"message": "User not found", "status": "fail"})),
+        }
+    }
+
+    /// Stories.
+    fn reels(&self, request: &Request) -> Reply {
+        if !has_session(request) {
+            return to_login(request);
+        }
+        let id = request.param("reel_ids").unwrap_or_default();
+        let reel = lock(&self.state).reels.get(&id).cloned();
+        let reels: serde_json::Map<String, Value> = reel.map(|reel| (id, reel)).into_iter().collect();
+        Reply::json(&json!({"reels": reels, "status": "ok"}))
+    }
+
+    /// The page that other sites embed, with the post in the shape of the first web API.
+    fn embedded(&self, code: &str) -> Reply {
+        let state = lock(&self.state);
+        let post = pk_of(code).and_then(|pk| state.posts.get(&pk)).filter(|post| post.access == Access::Public);
+        let context = json!({"gql_data": post.map(|post| json!({"shortcode_media": post.first_shape()}))}).to_string();
+        let data = json!({"require": [["PolarisEmbedSimple", "init", [], [{"contextJSON": context}]]]});
+        Reply::html(&format!("<!DOCTYPE html><html><body><script>s.handle({data});</script></body></html>"))
     }
 
     /// The page of a post, with its data in a script.
     fn page(&self, request: &Request, code: &str) -> Reply {
         let state = lock(&self.state);
-        if state.login_wall && !has_session(request) {
+        if (state.login_wall || state.page_wall) && !has_session(request) {
             return to_login(request);
         }
         let post = pk_of(code).and_then(|pk| state.posts.get(&pk));

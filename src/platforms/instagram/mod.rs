@@ -1,27 +1,55 @@
-//! Instagram: posts, reels, carousels and stories. By the command-line tools only: what the site shows without a
-//! session changes often, and they follow it.
+//! Instagram: posts, reels, carousels, stories and highlights.
 //!
-//! A shortcode means the same post under `/p/`, `/reel/` and `/tv/`, so `https://www.instagram.com/p/CODE/` is
-//! canonical; the kind remembers that a link said "reel".
+//! In process, without an account: the page of a post carries its record in a script; where the page is held back, the
+//! query that it would ask (its `doc_id` is a setting), and then the page that other sites embed. With the operator's
+//! session the web application's own API answers at once, and stories can be seen at all.
+//!
+//! A shortcode means the same post under `/p/`, `/reel/` and `/tv/`; canonical is what the link says, `/p/` or `/reel/`,
+//! because yt-dlp is the better tool for reels and gallery-dl for all else.
 
+mod api;
+mod embed;
+mod parse;
+mod refine;
+mod stories;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use url::Url;
 
 use super::{
-    CliTool, Platform,
-    common::{
-        json::text,
-        link::{Link, canonical, is_word},
-    },
+    CliTool, ExtractContext, Extractor, Platform,
+    common::link::{Link, canonical, is_word},
 };
 use crate::{
-    model::{Author, MediaMetadata, PlatformId, Resource, ResourceKind, Tool},
+    model::{Error, Kind, MediaMetadata, PlatformId, Resource, ResourceKind, Result, Tool},
     settings::{PlatformSettingsOf, PlatformSpec},
 };
 
 /// The short name.
 pub const ID: PlatformId = PlatformId("instagram");
 
-inventory::submit! { PlatformSettingsOf(&[PlatformSpec::tools_only("instagram")]) }
+inventory::submit! {
+    PlatformSettingsOf(&[
+        PlatformSpec::flag("instagram"),
+        PlatformSpec::param(
+            "instagram",
+            "app_id",
+            Some("936619743392459"),
+            "The id of Instagram's web application, the same for every visitor.",
+        ),
+        PlatformSpec::param(
+            "instagram",
+            "doc_id",
+            Some("27130156389949648"),
+            "The id of the query that a logged-out post page asks (`PolarisLoggedOutDesktopWWWPostRootContentQuery`). It \
+             changes with releases of the web application.",
+        ),
+    ])
+}
 
 const HOSTS: &[&str] = &[
     "instagram.com",
@@ -31,6 +59,12 @@ const HOSTS: &[&str] = &[
     "www.instagr.am",
     "ddinstagram.com",
     "www.ddinstagram.com",
+    "d.ddinstagram.com",
+    "g.ddinstagram.com",
+    "kkinstagram.com",
+    "www.kkinstagram.com",
+    "vxinstagram.com",
+    "www.vxinstagram.com",
 ];
 
 /// First path parts that are pages of the site rather than people.
@@ -71,16 +105,22 @@ const LINKS: &[(&str, &str)] = &[
         "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/",
     ),
     ("https://www.instagram.com/nasa/p/CxYz_12-abC/", "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
-    ("https://www.instagram.com/reel/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
-    ("https://www.instagram.com/reels/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
-    ("https://www.instagram.com/tv/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
+    ("https://www.instagram.com/reel/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/reel/CxYz_12-abC/"),
+    ("https://www.instagram.com/reels/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/reel/CxYz_12-abC/"),
+    ("https://www.instagram.com/tv/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/reel/CxYz_12-abC/"),
     (
         "https://www.instagram.com/na.sa_1/reel/CxYz_12-abC/",
-        "video CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/",
+        "video CxYz_12-abC https://www.instagram.com/reel/CxYz_12-abC/",
     ),
     (
         "https://WWW.Instagram.COM./reel/CxYz_12-abC/?utm_source=ig_web_copy_link",
-        "video CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/",
+        "video CxYz_12-abC https://www.instagram.com/reel/CxYz_12-abC/",
+    ),
+    ("https://kkinstagram.com/reel/CxYz_12-abC/", "video CxYz_12-abC https://www.instagram.com/reel/CxYz_12-abC/"),
+    ("https://g.ddinstagram.com/nasa/p/CxYz_12-abC/", "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/"),
+    (
+        "https://www.instagram.com/p/CxYz_12-abC/media/?size=l",
+        "post CxYz_12-abC https://www.instagram.com/p/CxYz_12-abC/",
     ),
     ("https://www.instagram.com/share/BAbC12_x", "short_link BAbC12_x https://www.instagram.com/share/BAbC12_x"),
     ("https://www.instagram.com/share/p/BAbC12_x/", "short_link BAbC12_x https://www.instagram.com/share/p/BAbC12_x"),
@@ -96,6 +136,12 @@ const LINKS: &[(&str, &str)] = &[
         "https://www.instagram.com/stories/highlights/17912345678901234/",
         "story highlights/17912345678901234 https://www.instagram.com/stories/highlights/17912345678901234/",
     ),
+    (
+        "https://www.instagram.com/s/aGlnaGxpZ2h0OjE3OTEyMzQ1Njc4OTAxMjM0?story_media_id=3141592653589793238_1&igsh=x",
+        "story highlights/17912345678901234 https://www.instagram.com/stories/highlights/17912345678901234/",
+    ),
+    ("https://www.instagram.com/s/bm8gaGlnaGxpZ2h0", "generic"),
+    ("https://www.instagram.com/stories/highlights/", "generic"),
     ("https://www.instagram.com/stories/nasa/", "story nasa https://www.instagram.com/stories/nasa/"),
     ("https://www.instagram.com/nasa/", "profile nasa https://www.instagram.com/nasa/"),
     ("https://www.instagram.com/NASA?hl=en", "profile nasa https://www.instagram.com/nasa/"),
@@ -117,6 +163,17 @@ const LINKS: &[(&str, &str)] = &[
 /// The platform.
 pub struct Instagram;
 
+#[async_trait]
+impl Extractor for Instagram {
+    async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
+        match resource.kind {
+            ResourceKind::Post | ResourceKind::Video => api::post(resource, cx).await,
+            ResourceKind::Story => stories::story(resource, cx).await,
+            _ => Err(Error::new(Kind::UnsupportedUrl, "not a link to a post").with_detail("this is somebody's page")),
+        }
+    }
+}
+
 impl Platform for Instagram {
     fn id(&self) -> PlatformId {
         ID
@@ -127,7 +184,7 @@ impl Platform for Instagram {
     }
 
     fn domains(&self) -> &'static [&'static str] {
-        &["instagram.com", "instagr.am", "ddinstagram.com"]
+        &["instagram.com", "instagr.am", "ddinstagram.com", "kkinstagram.com", "vxinstagram.com"]
     }
 
     #[cfg(test)]
@@ -143,6 +200,11 @@ impl Platform for Instagram {
         match link.segments() {
             ["share", token] => short("", token),
             ["share", kind @ ("p" | "reel" | "reels" | "tv"), token] => short(&format!("{kind}/"), token),
+            ["s", token, ..] => {
+                let text = String::from_utf8(STANDARD_NO_PAD.decode(token.trim_end_matches("%3D")).ok()?).ok()?;
+                let id = text.strip_prefix("highlight:").filter(|id| is_word(id, "", 1..=24))?;
+                story(&format!("highlights/{id}"), &format!("highlights/{id}"))
+            }
             ["stories", "highlights", id] if is_word(id, "", 1..=24) => {
                 story(&format!("highlights/{id}"), &format!("highlights/{id}"))
             }
@@ -189,21 +251,12 @@ impl Platform for Instagram {
         }
     }
 
-    fn refine(&self, _resource: &Resource, tool: Tool, raw: &[serde_json::Value], metadata: &mut MediaMetadata) {
-        // Posts have no titles; yt-dlp makes some up for file names ("Video by nasa").
-        metadata.title = None;
-        let Some(first) = raw.first() else { return };
-        let (handle, name) = match tool {
-            Tool::YtDlp => (text(first, "/channel").or_else(|| text(first, "/uploader_id")), text(first, "/uploader")),
-            Tool::GalleryDl => (text(first, "/username"), text(first, "/fullname")),
-        };
-        if let Some(handle) = handle {
-            metadata.author = Some(Author {
-                handle: handle.to_owned(),
-                name: name.map(str::to_owned),
-                url: Some(format!("https://www.instagram.com/{handle}/")),
-            });
-        }
+    fn extractor(&self) -> Option<&dyn Extractor> {
+        Some(self)
+    }
+
+    fn refine(&self, resource: &Resource, tool: Tool, raw: &[serde_json::Value], metadata: &mut MediaMetadata) {
+        refine::refine(resource, tool, raw, metadata);
     }
 }
 
@@ -213,8 +266,8 @@ fn is_handle(text: &str) -> bool {
 
 fn post(kind: &str, code: &str) -> Option<Resource> {
     (is_word(code, "_-", 5..=48) && !code.eq_ignore_ascii_case("audio")).then_some(())?;
-    let canonical = canonical("https://www.instagram.com/p/", &format!("{code}/"))?;
-    let kind = if kind == "p" { ResourceKind::Post } else { ResourceKind::Video };
+    let (kind, path) = if kind == "p" { (ResourceKind::Post, "p") } else { (ResourceKind::Video, "reel") };
+    let canonical = canonical("https://www.instagram.com/", &format!("{path}/{code}/"))?;
     Some(Resource::new(ID, kind, code, canonical))
 }
 
@@ -227,38 +280,4 @@ fn short(kind: &str, token: &str) -> Option<Resource> {
 fn story(id: &str, path: &str) -> Option<Resource> {
     let canonical = canonical("https://www.instagram.com/stories/", &format!("{path}/"))?;
     Some(Resource::new(ID, ResourceKind::Story, id, canonical))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reels_go_to_yt_dlp_first_and_posts_to_gallery_dl() {
-        for (link, expected) in [
-            ("https://www.instagram.com/reel/CxYz_12-abC/", [Tool::YtDlp, Tool::GalleryDl]),
-            ("https://www.instagram.com/p/CxYz_12-abC/", [Tool::GalleryDl, Tool::YtDlp]),
-            ("https://www.instagram.com/stories/nasa/3141592653589793238/", [Tool::GalleryDl, Tool::YtDlp]),
-        ] {
-            let resource = Instagram.route(&Url::parse(link).unwrap()).unwrap();
-            let tools: Vec<_> = Instagram.cli(&resource).iter().map(|call| call.tool).collect();
-            assert_eq!(tools, expected, "{link}");
-        }
-        let page = Instagram.route(&Url::parse("https://www.instagram.com/nasa/").unwrap()).unwrap();
-        assert!(Instagram.cli(&page).is_empty(), "a whole page is not loaded");
-    }
-
-    #[test]
-    fn both_tools_name_the_same_author() {
-        let resource = Instagram.route(&Url::parse("https://www.instagram.com/p/CxYz_12-abC/").unwrap()).unwrap();
-        let by = |tool, info| {
-            let mut metadata = MediaMetadata { title: Some("Video by nasa".into()), ..MediaMetadata::default() };
-            Instagram.refine(&resource, tool, &[info], &mut metadata);
-            assert_eq!(metadata.title, None);
-            metadata.author.unwrap()
-        };
-        let info = serde_json::json!({"channel": "nasa", "uploader": "NASA", "uploader_id": "528817151"});
-        let file = serde_json::json!({"username": "nasa", "fullname": "NASA"});
-        assert_eq!(by(Tool::YtDlp, info), by(Tool::GalleryDl, file));
-    }
 }
