@@ -27,8 +27,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeZone, Utc};
 
+pub use facebook::{FacebookFate, FacebookVideo};
 pub use instagram::{Access, Instagram, InstagramItem, InstagramPost};
 pub use reddit::{Fate, GalleryItem, Reddit, RedditContent, RedditPost};
+pub use threads::{ThreadsFate, ThreadsPost};
 pub use tiktok::{TikTokFate, TikTokPost};
 pub use x::{Gone, Tweet, TweetMedia, X};
 pub use youtube::{Playability, YouTube, YouTubeVideo};
