@@ -179,6 +179,10 @@ pub struct ToolsSettings {
     pub ffmpeg: Option<PathBuf>,
     /// `FFPROBE_PATH`; default: the first `ffprobe` in `PATH`.
     pub ffprobe: Option<PathBuf>,
+    /// `TOOLS_WARM`: whether a process with the tool loaded waits for jobs and forks a child for each.
+    pub warm: bool,
+    /// `TOOLS_WARM_IDLE_SECONDS`: how long it waits for the next.
+    pub warm_idle: Duration,
 }
 
 /// Logging.
@@ -252,7 +256,14 @@ impl Default for Settings {
             },
             network: Network::default(),
             cache: CacheSettings::default(),
-            tools: ToolsSettings { data_dir: "data".into(), dir: "data/tools".into(), ffmpeg: None, ffprobe: None },
+            tools: ToolsSettings {
+                data_dir: "data".into(),
+                dir: "data/tools".into(),
+                ffmpeg: None,
+                ffprobe: None,
+                warm: true,
+                warm_idle: Duration::from_secs(600),
+            },
             log: Log { level: "info".into(), json: false },
             platforms: BTreeMap::new(),
         }

@@ -52,6 +52,8 @@ pub struct Verdict {
     pub error: Error,
     /// Whether a media link had gone stale: extracting again, once, may help.
     pub stale_link: bool,
+    /// Whether the process was taken along by the one that had forked it: the error says nothing about the job.
+    pub lost: bool,
 }
 
 /// What a row of the tables stands for.
@@ -213,7 +215,7 @@ pub fn classify(failure: &Failure<'_>) -> Verdict {
         }
         .into(),
     };
-    Verdict { error, stale_link }
+    Verdict { error, stale_link, lost: false }
 }
 
 fn decide(failure: &Failure<'_>, stale_link: bool) -> Option<Class> {

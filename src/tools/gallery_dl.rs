@@ -13,15 +13,17 @@ use super::{
 };
 use crate::{model::Result, tools::process::Line};
 
+/// Its Python module.
+pub(super) const MODULE: &str = "gallery_dl";
+
 /// More JSON than this is no post (a post with 20 items has some 100 KiB).
 const MAX_JSON: usize = 32 * 1024 * 1024;
 
-/// The arguments after `python`; writes the configuration file they name.
+/// The arguments after `python -m gallery_dl`; writes the configuration file they name.
 pub(super) fn arguments(call: &Call<'_>, operator: Value) -> Result<Vec<OsString>> {
     let config = call.home.join("gallery-dl.json");
     write_private(&config, gallery_config::build(call, operator).to_string().as_bytes())?;
-    let mut args: Vec<OsString> =
-        ["-I", "-u", "-m", "gallery_dl", "--config-ignore", "--config-json"].into_iter().map(OsString::from).collect();
+    let mut args: Vec<OsString> = ["--config-ignore", "--config-json"].into_iter().map(OsString::from).collect();
     args.push(config.into());
     args.extend(["--no-input", "--no-colors"].map(OsString::from));
     if let Some(cookies) = call.cookies {

@@ -3,6 +3,7 @@
 //! ```text
 //! Tools::run ── call (cookies, roots, limits) ── yt_dlp / gallery_dl (arguments) ── process (sandbox)
 //!                                                        │ lines                     │ via net's loopback proxy
+//!                                                        │ or a fork of a waiting one (warm)
 //!                         mapping (metadata) ◄───────────┴──► classify (errors) ◄────┘ its log
 //! ```
 //!
@@ -19,6 +20,7 @@ mod mapping;
 pub mod process;
 pub mod provision;
 mod run;
+mod warm;
 mod yt_dlp;
 
 use std::{
@@ -36,6 +38,7 @@ use crate::{
     platforms::CliTool,
     settings::{self, Settings},
 };
+use warm::Warm;
 
 /// How long asking a tool for its version may take; a cold start on a slow disk takes seconds.
 const VERSION_DEADLINE: Duration = Duration::from_secs(60);
@@ -50,6 +53,22 @@ pub struct Tools {
     allow_generic: bool,
     egress: Egress,
     gallery_slots: Semaphore,
+    warm: Option<WarmTools>,
+}
+
+/// The waiting processes.
+struct WarmTools {
+    yt_dlp: Warm,
+    gallery_dl: Warm,
+}
+
+impl WarmTools {
+    fn of(&self, tool: Tool) -> &Warm {
+        match tool {
+            Tool::YtDlp => &self.yt_dlp,
+            Tool::GalleryDl => &self.gallery_dl,
+        }
+    }
 }
 
 /// A program, or why it is not there.
@@ -90,6 +109,7 @@ pub struct ToolOutput {
 impl Tools {
     /// Finds the programs. A missing one is an error only when it is needed.
     pub fn new(settings: &Settings, egress: Egress) -> Self {
+        let warm = |tool| Warm::new(tool, &settings.tools.dir, settings.tools.warm_idle);
         Self {
             environment: settings.tools.dir.clone(),
             ffmpeg: find("ffmpeg", "FFMPEG_PATH", settings.tools.ffmpeg.as_deref()),
@@ -99,6 +119,10 @@ impl Tools {
             allow_generic: settings.downloads.allow_generic,
             egress,
             gallery_slots: Semaphore::new(settings.gallery_dl.concurrent.max(1)),
+            warm: settings
+                .tools
+                .warm
+                .then(|| WarmTools { yt_dlp: warm(Tool::YtDlp), gallery_dl: warm(Tool::GalleryDl) }),
         }
     }
 
@@ -118,15 +142,28 @@ impl Tools {
                 () = job.cancel.cancelled() => return Err(Error::cancelled()),
             }),
         };
-        match self.run_once(job).await {
-            Ok(output) => Ok(output),
-            // Media links expire within minutes on some sites: a fresh extraction gets fresh ones.
-            Err(verdict) if verdict.stale_link => {
-                tracing::info!(tool = %job.call.tool, "the media link had gone stale: extracting again");
-                self.run_once(job).await.map_err(|verdict| verdict.error)
+        let (mut warm, mut extracted) = (self.warm.as_ref().map(|warm| warm.of(job.call.tool)), false);
+        loop {
+            match self.run_once(job, warm).await {
+                Ok(output) => return Ok(output),
+                // Nothing of the job is to blame: it is done once more, where no other process can take it along.
+                Err(verdict) if verdict.lost && warm.is_some() => {
+                    tracing::warn!(tool = %job.call.tool, "the warm process has died: starting again with a fresh one");
+                    warm = None;
+                }
+                // Media links expire within minutes on some sites: a fresh extraction gets fresh ones.
+                Err(verdict) if verdict.stale_link && !extracted => {
+                    tracing::info!(tool = %job.call.tool, "the media link had gone stale: extracting again");
+                    extracted = true;
+                }
+                Err(verdict) => return Err(verdict.error),
             }
-            Err(verdict) => Err(verdict.error),
         }
+    }
+
+    /// The process id of the waiting process that forks the tool's children (`TOOLS_WARM`), if there is one now.
+    pub fn warm_process(&self, tool: Tool) -> Option<u32> {
+        self.warm.as_ref().and_then(|warm| warm.of(tool).pid())
     }
 
     /// The ffmpeg to use.
@@ -159,16 +196,26 @@ fn python(environment: &Path) -> PathBuf {
     environment.join("bin/python")
 }
 
+/// The tool's Python module.
+fn module(tool: Tool) -> &'static str {
+    match tool {
+        Tool::YtDlp => yt_dlp::MODULE,
+        Tool::GalleryDl => gallery_dl::MODULE,
+    }
+}
+
+/// How Python is told to be the tool, with unbuffered output and nothing loaded from the working directory, the account or
+/// `PYTHON*` variables. The tool's own arguments follow.
+fn python_arguments(tool: Tool) -> [&'static str; 4] {
+    ["-I", "-u", "-m", module(tool)]
+}
+
 async fn version(environment: &Path, tool: Tool) -> Result<String> {
-    let module = match tool {
-        Tool::YtDlp => "yt_dlp",
-        Tool::GalleryDl => "gallery_dl",
-    };
     let home = tempfile::tempdir()?;
     let spawn = process::Spawn {
         tool: tool.name(),
         program: python(environment),
-        args: ["-I", "-m", module, "--version"].map(Into::into).to_vec(),
+        args: ["-I", "-m", module(tool), "--version"].map(Into::into).to_vec(),
         env: vec![("YTDLP_NO_PLUGINS".into(), "1".into())],
         dir: home.path().to_owned(),
         limits: process::Limits { deadline: VERSION_DEADLINE, file_bytes: None, memory_bytes: None, nice: 0 },

@@ -4,14 +4,18 @@
 //! input, no working directory but the job's own. Its group (grandchildren included: the ffmpeg that yt-dlp starts) never
 //! outlives the call, however that ends: by itself, by deadline, by cancellation, or because the future was dropped.
 
+pub(super) mod lines;
+
 use std::{
     ffi::OsString,
     io,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
+use async_trait::async_trait;
 use nix::{
     libc,
     sys::{
@@ -22,22 +26,19 @@ use nix::{
     unistd::{Pid, getppid},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::AsyncRead,
     process::{Child, Command},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{Error, Kind, Result};
+use lines::{Lines, Tail};
 
 /// How long a group may take to end by itself after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long to go on reading what an ended child wrote: only a descendant that left the group could hold the pipe open.
 const DRAIN: Duration = Duration::from_secs(2);
-/// A longer line is cut here; yt-dlp's JSON of a video with hundreds of formats has about 1 MiB.
-const MAX_LINE: usize = 16 * 1024 * 1024;
-/// How much of the end of standard error is kept.
-const STDERR_TAIL: usize = 16 * 1024;
 /// `PATH` of children when we have none ourselves.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -114,11 +115,62 @@ pub async fn run(
         return Err(Error::cancelled());
     }
     let deadline = Instant::now() + spawn.limits.deadline;
-    let mut child = start(&spawn)?;
-    let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(Error::internal(format!("{} was started without pipes", spawn.tool)));
-    };
-    let mut group = Group::of(&child);
+    let running = start(&spawn)?;
+    watch(running, &spawn, deadline, cancel, on_line)
+        .await?
+        .ok_or_else(|| Error::internal(format!("how {} ended cannot be told", spawn.tool)))
+}
+
+/// A child under way, whoever started it.
+pub(super) struct Running {
+    // Before `end`: while that is held, the group's number cannot become somebody else's.
+    group: Group,
+    out: Box<dyn AsyncRead + Send + Unpin>,
+    err: Box<dyn AsyncRead + Send + Unpin>,
+    end: Box<dyn End>,
+}
+
+impl Running {
+    /// `pid`: the child, the leader of a group of its own; `None`: it has ended already.
+    pub(super) fn new(
+        pid: Option<u32>,
+        out: impl AsyncRead + Send + Unpin + 'static,
+        err: impl AsyncRead + Send + Unpin + 'static,
+        end: impl End + 'static,
+    ) -> Self {
+        let group = Group(pid.and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+        Self { group, out: Box::new(out), err: Box::new(err), end: Box::new(end) }
+    }
+}
+
+/// Hears how a child ends.
+#[async_trait]
+pub(super) trait End: Send {
+    /// Waits for the end; `None`: it has come, but nobody can say how. Dropped half way, it loses nothing.
+    async fn wait(&mut self) -> io::Result<Option<ExitStatus>>;
+}
+
+#[async_trait]
+impl End for Child {
+    async fn wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        Child::wait(self).await.map(Some)
+    }
+}
+
+/// Watches a child to its end; `None`: it is gone, and nobody can say how it ended. `spawn` is what it was made from.
+///
+/// # Errors
+/// `timeout` past the deadline, `cancelled` when `cancel` fires.
+pub(super) async fn watch(
+    running: Running,
+    spawn: &Spawn,
+    deadline: Instant,
+    cancel: &CancellationToken,
+    on_line: &mut (dyn FnMut(Line<'_>) + Send),
+) -> Result<Option<Finished>> {
+    let Running { group, out, err, mut end } = running;
+    // Goes out of scope before `end`, as it does in `Running`.
+    let mut group = group;
     let mut out = Lines::new(out);
     let mut err = Lines::new(err);
     let mut tail = Tail::default();
@@ -127,13 +179,12 @@ pub async fn run(
         tokio::select! {
             biased;
             () = cancel.cancelled() => {
-                group.end(&mut child).await;
+                group.end(&mut *end).await;
                 return Err(Error::cancelled());
             }
             () = tokio::time::sleep_until(deadline) => {
-                group.end(&mut child).await;
-                let seconds = spawn.limits.deadline.as_secs_f64();
-                return Err(Error::new(Kind::Timeout, format!("{} was ended after {seconds:.0} s", spawn.tool)));
+                group.end(&mut *end).await;
+                return Err(too_late(spawn));
             }
             more = out.advance(), if !out.ended => if more { on_line(Line::Out(&out.text())); },
             more = err.advance(), if !err.ended => if more {
@@ -141,7 +192,7 @@ pub async fn run(
                 tail.push(&text);
                 on_line(Line::Err(&text));
             },
-            status = child.wait() => break status,
+            status = end.wait() => break status,
         }
     };
     // Whatever the child left running goes before we look at what it made.
@@ -155,49 +206,72 @@ pub async fn run(
         tail.push(&text);
         on_line(Line::Err(&text));
     }
-    let status = status?;
-    Ok(Finished {
-        code: status.code(),
-        signal: std::os::unix::process::ExitStatusExt::signal(&status),
-        stderr: tail.into_string(),
-    })
+    Ok(status?.map(|status| Finished { code: status.code(), signal: status.signal(), stderr: tail.into_string() }))
 }
 
-fn start(spawn: &Spawn) -> Result<Child> {
-    let dir = spawn.dir.canonicalize().map_err(|error| {
-        Error::internal(format!("{}: its folder {} is not there: {error}", spawn.tool, spawn.dir.display()))
-    })?;
-    let mut command = Command::new(absolute(&spawn.program));
+/// The error past the deadline.
+pub(super) fn too_late(spawn: &Spawn) -> Error {
+    let seconds = spawn.limits.deadline.as_secs_f64();
+    Error::new(Kind::Timeout, format!("{} was ended after {seconds:.0} s", spawn.tool))
+}
+
+/// Starts a child of our own.
+pub(super) fn start(spawn: &Spawn) -> Result<Running> {
+    let dir = folder(spawn)?;
+    let mut command = command(&spawn.program, spawn.limits);
     command
         .args(&spawn.args)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()))
-        .env("LANG", "C.UTF-8")
-        .envs(
-            ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"]
-                .map(|name| (name, &dir)),
-        )
-        .envs(spawn.env.iter().map(|(name, value)| (name, value)))
+        .envs(environment(spawn, &dir))
         .current_dir(&dir)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    let limits = spawn.limits;
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Error::new(
+            Kind::ToolMissing { tool: spawn.tool.to_owned() },
+            format!("{} cannot be started from {}: {error}", spawn.tool, spawn.program.display()),
+        ),
+        _ => Error::internal(format!("{} cannot be started: {error}", spawn.tool)),
+    })?;
+    let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(Error::internal(format!("{} was started without pipes", spawn.tool)));
+    };
+    Ok(Running::new(child.id(), out, err, child))
+}
+
+/// A program with an empty environment in a group of its own, killed with its handle and with the thread that starts it.
+pub(super) fn command(program: &Path, limits: Limits) -> Command {
+    let mut command = Command::new(absolute(program));
+    command.env_clear().process_group(0).kill_on_drop(true);
     let parent = Pid::this();
     // SAFETY: between fork and exec only async-signal-safe calls are made (prctl, getppid, getrlimit, setrlimit, nice),
     // nothing is allocated, and the closure holds plain numbers.
     unsafe {
         command.pre_exec(move || confine(limits, parent));
     }
-    command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Error::new(
-            Kind::ToolMissing { tool: spawn.tool.to_owned() },
-            format!("{} cannot be started from {}: {error}", spawn.tool, spawn.program.display()),
-        ),
-        _ => Error::internal(format!("{} cannot be started: {error}", spawn.tool)),
+    command
+}
+
+/// The child's folder, absolute.
+pub(super) fn folder(spawn: &Spawn) -> Result<PathBuf> {
+    spawn.dir.canonicalize().map_err(|error| {
+        Error::internal(format!("{}: its folder {} is not there: {error}", spawn.tool, spawn.dir.display()))
     })
+}
+
+/// The whole environment of a child.
+pub(super) fn environment(spawn: &Spawn, dir: &Path) -> Vec<(OsString, OsString)> {
+    let homes = ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"];
+    let mut all = common_environment();
+    all.extend(homes.map(|name| (name.into(), dir.into())));
+    all.extend(spawn.env.iter().cloned());
+    all
+}
+
+/// What all children get: where programs are, and a locale in which text is UTF-8.
+pub(super) fn common_environment() -> Vec<(OsString, OsString)> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    vec![("PATH".into(), path), ("LANG".into(), "C.UTF-8".into())]
 }
 
 /// A program given by a relative path means ours, not one relative to the child's folder; a bare name means `PATH`.
@@ -235,17 +309,12 @@ fn lower(resource: Resource, bytes: u64) -> io::Result<()> {
     Ok(setrlimit(resource, limit, limit)?)
 }
 
-/// A child's process group; killed when this goes out of scope.
+/// A child's process group, whose number is the child's; killed when this goes out of scope.
 struct Group(Option<Pid>);
 
 impl Group {
-    /// The group of a child started with `process_group(0)`: its id is the child's.
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
-    }
-
     /// SIGTERM, a short grace, SIGKILL for all; then the child is reaped.
-    async fn end(&mut self, child: &mut Child) {
+    async fn end(&mut self, child: &mut dyn End) {
         if let Some(group) = self.0 {
             // Fails only when nobody is left.
             let _ = killpg(group, Signal::SIGTERM);
@@ -266,86 +335,6 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// Reads lines of bounded length; dropping [`Lines::advance`] half way loses nothing.
-struct Lines<R> {
-    reader: BufReader<R>,
-    line: Vec<u8>,
-    complete: bool,
-    ended: bool,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(64 * 1024, reader), line: Vec::new(), complete: true, ended: false }
-    }
-
-    /// Moves to the next line; false at the end.
-    async fn advance(&mut self) -> bool {
-        if self.ended {
-            return false;
-        }
-        if self.complete {
-            self.line.clear();
-            self.complete = false;
-        }
-        loop {
-            // A broken pipe ends the stream like its end does.
-            let chunk = self.reader.fill_buf().await.unwrap_or_default();
-            if chunk.is_empty() {
-                self.ended = true;
-                self.complete = true;
-                return !self.line.is_empty();
-            }
-            let (part, used, complete) = match chunk.iter().position(|byte| *byte == b'\n') {
-                Some(at) => (chunk.get(..at).unwrap_or_default(), at + 1, true),
-                None => (chunk, chunk.len(), false),
-            };
-            let room = MAX_LINE.saturating_sub(self.line.len()).min(part.len());
-            self.line.extend_from_slice(part.get(..room).unwrap_or_default());
-            self.reader.consume(used);
-            if complete {
-                self.complete = true;
-                return true;
-            }
-        }
-    }
-
-    /// The line, with anything that is not UTF-8 replaced.
-    fn text(&self) -> String {
-        let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
-        String::from_utf8_lossy(line).into_owned()
-    }
-}
-
-/// The end of standard error.
-#[derive(Default)]
-struct Tail(String);
-
-impl Tail {
-    fn push(&mut self, line: &str) {
-        if !self.0.is_empty() {
-            self.0.push('\n');
-        }
-        self.0.push_str(line);
-        if self.0.len() > 4 * STDERR_TAIL {
-            self.cut();
-        }
-    }
-
-    fn cut(&mut self) {
-        let mut from = self.0.len().saturating_sub(STDERR_TAIL);
-        while !self.0.is_char_boundary(from) {
-            from += 1;
-        }
-        self.0.drain(..from);
-    }
-
-    fn into_string(mut self) -> String {
-        self.cut();
-        self.0
     }
 }
 

@@ -1,9 +1,13 @@
 //! One run of an extractor in its sandbox: prepared, watched, judged, and cleaned up.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 use tokio::time::{Duration, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ToolJob, ToolOutput, Tools,
@@ -12,6 +16,7 @@ use super::{
     classify::{Failure, Seen, Verdict, classify},
     gallery_config, gallery_dl, mapping,
     process::{self, Finished, Limits, Line, Spawn},
+    warm::Warm,
     yt_dlp,
 };
 use crate::{
@@ -41,13 +46,17 @@ struct Ended {
 
 impl From<Error> for Verdict {
     fn from(error: Error) -> Self {
-        Self { error, stale_link: false }
+        Self { error, stale_link: false, lost: false }
     }
 }
 
 impl Tools {
-    /// Runs the tool once.
-    pub(super) async fn run_once(&self, job: &ToolJob<'_>) -> std::result::Result<ToolOutput, Verdict> {
+    /// Runs the tool once: by a fork of the warm process, if one is given.
+    pub(super) async fn run_once(
+        &self,
+        job: &ToolJob<'_>,
+        warm: Option<&Warm>,
+    ) -> std::result::Result<ToolOutput, Verdict> {
         let tool = job.call.tool;
         let dir = job.dir.canonicalize().map_err(Error::from)?;
         // HOME of the run: cookies and configuration lie here, so it goes whatever happens. Files go elsewhere.
@@ -80,8 +89,8 @@ impl Tools {
             ffmpeg,
         };
         let mut ended = match tool {
-            Tool::YtDlp => self.yt_dlp(job, &call).await?,
-            Tool::GalleryDl => self.gallery_dl(job, &call, &proxy).await?,
+            Tool::YtDlp => self.yt_dlp(job, &call, warm).await?,
+            Tool::GalleryDl => self.gallery_dl(job, &call, &proxy, warm).await?,
         };
         let log = proxy.log();
         tracing::debug!(
@@ -111,10 +120,15 @@ impl Tools {
         Ok(bundle)
     }
 
-    async fn yt_dlp(&self, job: &ToolJob<'_>, call: &Call<'_>) -> Result<Ended> {
+    async fn yt_dlp(
+        &self,
+        job: &ToolJob<'_>,
+        call: &Call<'_>,
+        warm: Option<&Warm>,
+    ) -> std::result::Result<Ended, Verdict> {
         let mut reader = yt_dlp::Reader::new(job.progress);
         let spawn = self.spawn(job, call, yt_dlp::arguments(call));
-        let finished = process::run(spawn, job.cancel, &mut |line: Line<'_>| reader.line(line)).await?;
+        let finished = child(spawn, warm, job.cancel, &mut |line: Line<'_>| reader.line(line)).await?;
         let missing = reader.finish(job.options.metadata_only);
         Ok(Ended {
             finished,
@@ -126,13 +140,19 @@ impl Tools {
         })
     }
 
-    async fn gallery_dl(&self, job: &ToolJob<'_>, call: &Call<'_>, proxy: &ToolProxy) -> Result<Ended> {
+    async fn gallery_dl(
+        &self,
+        job: &ToolJob<'_>,
+        call: &Call<'_>,
+        proxy: &ToolProxy,
+        warm: Option<&Warm>,
+    ) -> std::result::Result<Ended, Verdict> {
         let arguments = gallery_dl::arguments(call, self.operator_config()?)?;
         let look = job.options.metadata_only;
         let mut reader = gallery_dl::Reader::default();
         let finished = {
             let mut on_line = |line: Line<'_>| if look { reader.line_of_json(line) } else { reader.line(line) };
-            let running = process::run(self.spawn(job, call, arguments), job.cancel, &mut on_line);
+            let running = child(self.spawn(job, call, arguments), warm, job.cancel, &mut on_line);
             tokio::pin!(running);
             let mut tick = interval(PROGRESS_EVERY);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,7 +195,9 @@ impl Tools {
         Ok(config)
     }
 
-    fn spawn(&self, job: &ToolJob<'_>, call: &Call<'_>, args: Vec<std::ffi::OsString>) -> Spawn {
+    fn spawn(&self, job: &ToolJob<'_>, call: &Call<'_>, arguments: Vec<OsString>) -> Spawn {
+        let mut args: Vec<OsString> = super::python_arguments(job.call.tool).map(Into::into).to_vec();
+        args.extend(arguments);
         Spawn {
             tool: job.call.tool.name(),
             program: super::python(&self.environment),
@@ -190,6 +212,22 @@ impl Tools {
             },
         }
     }
+}
+
+/// Runs a child to its end.
+async fn child(
+    spawn: Spawn,
+    warm: Option<&Warm>,
+    cancel: &CancellationToken,
+    on_line: &mut (dyn FnMut(Line<'_>) + Send),
+) -> std::result::Result<Finished, Verdict> {
+    let Some(warm) = warm else { return Ok(process::run(spawn, cancel, on_line).await?) };
+    let tool = spawn.tool;
+    warm.run(spawn, cancel, on_line).await?.ok_or_else(|| Verdict {
+        error: Error::internal(format!("the process that had forked {tool} has died")),
+        stale_link: false,
+        lost: true,
+    })
 }
 
 /// A folder only we can enter, gone with its handle.

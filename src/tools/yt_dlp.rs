@@ -13,6 +13,9 @@ use crate::{
     tools::process::Line,
 };
 
+/// Its Python module.
+pub(super) const MODULE: &str = "yt_dlp";
+
 /// Prefixes of the lines we ask it to print.
 const SEEN: &str = "BB-SEEN ";
 const META: &str = "BB-META ";
@@ -22,11 +25,11 @@ const LOAD: &str = "BB-LOAD ";
 /// The few lines of its chatter on standard output that explain a failure. The rest may hold a stranger's title.
 const SPOKEN: &[&str] = &["larger than max-filesize", "Got error:", "Retrying", "Giving up"];
 
-/// The arguments after `python`.
+/// The arguments after `python -m yt_dlp`.
 pub(super) fn arguments(call: &Call<'_>) -> Vec<OsString> {
     let mut args = Args::default();
     // Hazards: nothing from the operator's home, from the working directory, or from plugin folders is code or setting.
-    args.all(&["-I", "-u", "-m", "yt_dlp", "--ignore-config", "--no-plugin-dirs", "--no-remote-components"]);
+    args.all(&["--ignore-config", "--no-plugin-dirs", "--no-remote-components"]);
     args.all(&["--no-cache-dir", "--color", "no_color"]);
     // Hazards: everything goes through the guarded proxy, with the roots we trust.
     args.pair("--proxy", call.proxy);

@@ -27,11 +27,15 @@ use crate::world::{bot::tools_dir, tls::Authority, web::Web};
 /// Bytes a file may have, unless a story says otherwise.
 const MAX_BYTES: u64 = 50 * 1024 * 1024;
 
+/// Name of the variable that turns warm processes off (`TOOLS_WARM=false`) in a whole run of stories.
+pub const FRESH_ONLY: &str = "BOSS_BOT_TEST_FRESH_TOOLS";
+
 /// The stand-in web, our tools behind the guarded egress, and a folder for jobs.
 pub struct Toolbox {
     pub web: Web,
     pub tools: Arc<Tools>,
     pub jobs: PathBuf,
+    settings: Settings,
     _folder: TempDir,
 }
 
@@ -55,11 +59,19 @@ impl Toolbox {
         settings.gallery_dl.retries = 0;
         settings.gallery_dl.timeout = Duration::from_secs(10);
         settings.downloads.timeout = Duration::from_secs(60);
+        // The story that runs others once more, without a warm process.
+        settings.tools.warm = std::env::var_os(FRESH_ONLY).is_none();
         change(&mut settings);
         let tools = Arc::new(Tools::new(&settings, Egress::new(&settings.network).unwrap()));
         let jobs = folder.path().join("jobs");
         std::fs::create_dir(&jobs).unwrap();
-        Self { web, tools, jobs, _folder: folder }
+        Self { web, tools, jobs, settings, _folder: folder }
+    }
+
+    /// Other tools for what follows: with a further change to the settings.
+    pub fn change(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.tools = Arc::new(Tools::new(&self.settings, Egress::new(&self.settings.network).unwrap()));
     }
 
     /// Runs yt-dlp as for a routed link: with exactly these extractors.

@@ -1,1 +1,1 @@
-//! Warm tools.
+//! Warm processes.

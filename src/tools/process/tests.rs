@@ -5,7 +5,10 @@ use std::time::Duration;
 use nix::{sys::signal::kill, unistd::Pid};
 use tokio::sync::mpsc;
 
-use super::*;
+use super::{
+    lines::{MAX_LINE, STDERR_TAIL},
+    *,
+};
 
 const LIMITS: Limits = Limits { deadline: Duration::from_secs(30), file_bytes: None, memory_bytes: None, nice: 0 };
 
