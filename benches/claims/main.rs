@@ -8,7 +8,9 @@ mod world;
 
 mod idle;
 mod link;
+mod resolve;
 mod upload;
+mod warm;
 
 /// One measured claim.
 struct Line {
@@ -38,6 +40,12 @@ fn main() {
         }
         if is_wanted("upload") {
             lines.extend(upload::measure().await);
+        }
+        if is_wanted("resolve") {
+            lines.extend(resolve::measure().await);
+        }
+        if is_wanted("warm") {
+            lines.extend(warm::measure().await);
         }
     });
     println!("\n{:<58} {:>22}  {:<34}", "claim", "measured", "goal");

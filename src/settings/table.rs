@@ -494,7 +494,7 @@ pub const SPECS: &[Spec] = &[
         path: "tools.warm",
         default: Some("true"),
         doc: "Keep yt-dlp and gallery-dl loaded once they were needed, each in a process of its own that forks a child for \
-              every job. A job then starts several times faster; the two processes take about 130 MB together. With \
+              every job. A job then starts several times faster; the two processes take about 100 MB together. With \
               false every job starts a process of its own.",
         apply: |s, t| parse::boolean(t).map(|on| s.tools.warm = on),
         ..SWITCH

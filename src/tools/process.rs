@@ -339,4 +339,4 @@ impl Drop for Group {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -393,3 +393,6 @@ async fn end_when_idle(slot: Weak<Mutex<Slot>>, parent: Weak<Parent>, idle: Dura
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

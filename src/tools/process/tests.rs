@@ -36,7 +36,7 @@ async fn collect(spawn: Spawn) -> (Result<Finished>, Vec<String>) {
 }
 
 /// Waits until a process has gone; it may be a zombie of init for a moment.
-async fn gone(pid: i32) {
+pub(in crate::tools) async fn gone(pid: i32) {
     let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let deadline = Instant::now() + Duration::from_secs(10);
     while kill(Pid::from_raw(pid), None).is_ok() && !state().contains(") Z ") {

@@ -38,6 +38,7 @@ class Parent:
 
     def __init__(self, module):
         self.module = module
+        self.jobs = 0
         self.preparing = PREPARE[module]()
         self.control = socket.socket(fileno=0)
         self.poll = select.poll()
@@ -62,7 +63,8 @@ class Parent:
 
     def patience(self):
         """Milliseconds to wait for something to happen before preparing a little more: children at work come first."""
-        if not self.preparing:
+        # One job alone does not pay for preparing the next.
+        if not self.preparing or self.jobs < 2:
             return None
         return 100 if self.ended else 0
 
@@ -87,6 +89,7 @@ class Parent:
         return True
 
     def begin(self, out, err, channel):
+        self.jobs += 1
         us = os.getpid()
         pid = os.fork()
         if pid == 0:
