@@ -21,5 +21,5 @@ pub use media::{
 pub use outcome::{Attempt, AttemptEnd, Outcome, Posted};
 pub use progress::{Phase, Progress, ProgressReceiver};
 pub use request::{Options, Origin, Quality, Request, Requester, UploadLimit};
-pub use resource::{PlatformId, Resource, ResourceKind};
+pub use resource::{ITEMS_OF_A_LIST, PlatformId, Resource, ResourceKind};
 pub use tool::Tool;

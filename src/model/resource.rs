@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+/// Items of a list that are loaded at the most, whichever path loads them: as many as one message may carry.
+pub const ITEMS_OF_A_LIST: usize = 10;
+
 /// A platform's short name, for example `twitter`: stable, used in settings, statistics and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

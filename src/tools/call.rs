@@ -10,15 +10,13 @@ use std::{
 use url::Url;
 
 use crate::{
-    model::{Error, Kind, Options, ResourceKind, Result, Tool},
+    model::{Error, ITEMS_OF_A_LIST, Kind, Options, ResourceKind, Result, Tool},
     platforms::CliTool,
     settings,
 };
 
 /// Items of one post: no platform has more in one.
 const ITEMS_OF_A_POST: usize = 20;
-/// Items of a list: as many as one message may carry.
-const ITEMS_OF_A_LIST: usize = 10;
 
 /// Everything one run of a tool is made from.
 #[derive(Debug)]

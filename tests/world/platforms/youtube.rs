@@ -26,13 +26,22 @@ pub struct YouTube {
 
 struct State {
     videos: HashMap<String, YouTubeVideo>,
+    /// Playlists by id.
+    playlists: HashMap<String, List>,
+    /// The videos of channels, by handle.
+    channels: HashMap<String, List>,
     /// When every broadcast began.
     started: Instant,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { videos: HashMap::new(), started: Instant::now() }
+        Self {
+            videos: HashMap::new(),
+            playlists: HashMap::new(),
+            channels: HashMap::new(),
+            started: Instant::now(),
+        }
     }
 }
 
@@ -61,6 +70,23 @@ pub struct YouTubeVideo {
     pub combined: Option<Media>,
     /// Whether it can be played.
     pub playability: Playability,
+    /// People who like it.
+    pub likes: u64,
+    /// Whether its addresses only work after the player's script has signed them.
+    pub ciphered: bool,
+    /// Whether the clients of devices are told that there is no such video, as of those made for children.
+    pub only_on_the_web: bool,
+}
+
+/// A list to place: a playlist, or the videos of a channel.
+#[derive(Debug, Clone)]
+struct List {
+    title: String,
+    description: String,
+    /// Ids and titles.
+    videos: Vec<(String, String)>,
+    /// Whether its owner keeps it.
+    private: bool,
 }
 
 /// Whether a video can be played.
@@ -102,6 +128,9 @@ impl YouTubeVideo {
             streams,
             combined: Some(combined),
             playability: Playability::Ok,
+            likes: 4321,
+            ciphered: false,
+            only_on_the_web: false,
         }
     }
 
@@ -183,6 +212,12 @@ impl YouTubeVideo {
         });
         for (name, value) in extra.as_object().expect("an object") {
             stream[name] = value.clone();
+        }
+        if self.ciphered
+            && let Some(address) = stream.as_object_mut().and_then(|stream| stream.remove("url"))
+        {
+            let address = address.as_str().unwrap_or_default().replace('&', "%26");
+            stream["signatureCipher"] = format!("s=AbCdEf&sp=sig&url={address}").into();
         }
         stream
     }
@@ -291,6 +326,86 @@ impl YouTubeVideo {
         }
         answer
     }
+
+    /// What the site shows around the player: owner, date, likes, comments.
+    fn around(&self) -> Value {
+        let endpoint = json!({"browseEndpoint": {"browseId": self.channel_id, "canonicalBaseUrl": "/@cara"}});
+        let like = format!("like this video along with {} other people", self.likes);
+        let like = json!({"defaultButtonViewModel": {"buttonViewModel": {"accessibilityText": like}}});
+        let like = json!({"toggleButtonViewModel": {"toggleButtonViewModel": like}});
+        let like = json!({"likeButtonViewModel": {"likeButtonViewModel": like}});
+        let buttons = json!([{"segmentedLikeDislikeButtonViewModel": like}]);
+        json!({
+            "contents": {"twoColumnWatchNextResults": {"results": {"results": {"contents": [
+                {"videoPrimaryInfoRenderer": {
+                    "title": {"runs": [{"text": self.title}]},
+                    "dateText": {"simpleText": self.published.format("%b %-d, %Y").to_string()},
+                    "videoActions": {"menuRenderer": {"topLevelButtons": buttons}},
+                }},
+                {"videoSecondaryInfoRenderer": {"owner": {"videoOwnerRenderer": {
+                    "title": {"runs": [{"text": self.author, "navigationEndpoint": endpoint}]},
+                    "navigationEndpoint": endpoint,
+                }}}},
+            ]}}}},
+            "engagementPanels": [{"engagementPanelSectionListRenderer": {
+                "panelIdentifier": "engagement-panel-comments-section",
+                "header": {"engagementPanelTitleHeaderRenderer": {"contextualInfo": {"runs": [{"text": "12"}]}}},
+            }}],
+        })
+    }
+}
+
+/// The id of a placed channel: as long as real ones.
+fn channel_id(handle: &str) -> String {
+    format!("UC{handle:-<22}")
+}
+
+impl List {
+    fn playlist(&self) -> Value {
+        if self.private {
+            let text = "This playlist is private.";
+            return json!({"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"runs": [{"text": text}]}}}]});
+        }
+        let video = |(id, title): &(String, String)| {
+            json!({"playlistVideoRenderer": {
+                "videoId": id, "title": {"runs": [{"text": title}]}, "lengthSeconds": "3", "isPlayable": true,
+            }})
+        };
+        let videos: Vec<Value> = self.videos.iter().map(video).collect();
+        let content = json!({"sectionListRenderer": {"contents": [{"itemSectionRenderer": {"contents": [
+            {"playlistVideoListRenderer": {"contents": videos}},
+        ]}}]}});
+        let owner = json!({"text": "Cara's Channel", "navigationEndpoint": {"browseEndpoint": {
+            "browseId": "UCabcdefghijklmnopqrstuv", "canonicalBaseUrl": "/@cara",
+        }}});
+        json!({
+            "contents": {"twoColumnBrowseResultsRenderer": {"tabs": [
+                {"tabRenderer": {"selected": true, "content": content}},
+            ]}},
+            "header": {"playlistHeaderRenderer": {"ownerText": {"runs": [owner]}}},
+            "metadata": {"playlistMetadataRenderer": {"title": self.title, "description": self.description}},
+        })
+    }
+
+    fn channel(&self, handle: &str) -> Value {
+        let video = |(id, title): &(String, String)| {
+            json!({"richItemRenderer": {"content": {"videoRenderer": {
+                "videoId": id, "title": {"runs": [{"text": title}]}, "lengthText": {"simpleText": "0:03"},
+            }}}})
+        };
+        let videos: Vec<Value> = self.videos.iter().map(video).collect();
+        let endpoint = json!({"commandMetadata": {"webCommandMetadata": {"url": format!("/@{handle}/videos")}}});
+        json!({
+            "contents": {"twoColumnBrowseResultsRenderer": {"tabs": [{"tabRenderer": {
+                "selected": true, "title": "Videos", "endpoint": endpoint,
+                "content": {"richGridRenderer": {"contents": videos}},
+            }}]}},
+            "metadata": {"channelMetadataRenderer": {
+                "title": self.title, "description": self.description, "externalId": channel_id(handle),
+                "vanityChannelUrl": format!("http://www.youtube.com/@{handle}"),
+            }},
+        })
+    }
 }
 
 impl YouTube {
@@ -328,7 +443,16 @@ impl YouTube {
     fn site(&self, request: &Request) -> Option<Reply> {
         match request.segments()[..] {
             ["youtubei", "v1", "player"] => Some(self.player(request)),
-            ["youtubei", "v1", "next"] => Some(Reply::new(200, "application/json; charset=UTF-8", INITIAL_DATA)),
+            ["youtubei", "v1", "next"] => {
+                let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                Some(Reply::json(&self.around(asked["videoId"].as_str().unwrap_or_default())))
+            }
+            ["youtubei", "v1", "browse"] => Some(self.browse(request)),
+            ["youtubei", "v1", "navigation", "resolve_url"] => Some(self.resolve(request)),
+            ["playlist"] => Some(Self::data_page(&self.list(&format!("VL{}", request.param("list")?))?)),
+            [handle, "videos"] if handle.starts_with('@') => {
+                Some(Self::data_page(&self.list(&channel_id(&handle[1..]))?))
+            }
             ["watch"] => Some(self.watch_page(&request.param("v")?)),
             ["shorts" | "live" | "embed" | "v", id] => Some(self.watch_page(id)),
             _ => None,
@@ -349,7 +473,86 @@ impl YouTube {
         else {
             return refused(400, "Request contains an invalid argument.");
         };
-        Reply::json(&self.told(id))
+        let on_the_web = client["clientName"] == "WEB";
+        let hidden = lock(&self.state).videos.get(id).is_some_and(|video| video.only_on_the_web && !on_the_web);
+        Reply::json(&if hidden { Self::unknown(id) } else { self.told(id) })
+    }
+
+    fn unknown(id: &str) -> Value {
+        YouTubeVideo { id: id.to_owned(), ..YouTubeVideo::gone(Playability::Unavailable) }.player()
+    }
+
+    /// What stands around the player of a video: as the site's application asks for it, and on the page itself.
+    fn around(&self, id: &str) -> Value {
+        lock(&self.state).videos.get(id).map_or_else(|| json!({"contents": {}}), YouTubeVideo::around)
+    }
+
+    /// A playlist; returns its public link. The videos are placed by their links.
+    pub fn playlist(&self, title: &str, links: &[&str]) -> String {
+        let id = format!("PL{}", name_of(next(), 32, &MIXED[..62]));
+        let list = self.list_of(title, links);
+        lock(&self.state).playlists.insert(id.clone(), list);
+        format!("https://www.youtube.com/playlist?list={id}")
+    }
+
+    /// A playlist that only its owner sees; returns its public link.
+    pub fn private_playlist(&self) -> String {
+        let link = self.playlist("Mine", &[]);
+        let mut state = lock(&self.state);
+        if let Some(list) = state.playlists.values_mut().find(|list| list.title == "Mine") {
+            list.private = true;
+        }
+        link
+    }
+
+    /// The videos of a channel, latest first; returns its public link.
+    pub fn channel(&self, handle: &str, title: &str, links: &[&str]) -> String {
+        let list = self.list_of(title, links);
+        lock(&self.state).channels.insert(handle.to_owned(), list);
+        format!("https://www.youtube.com/@{handle}")
+    }
+
+    fn list_of(&self, title: &str, links: &[&str]) -> List {
+        let state = lock(&self.state);
+        let video = |link: &&str| {
+            let (_, id) = link.split_once("v=").expect("a link to a video");
+            (id.to_owned(), state.videos[id].title.clone())
+        };
+        let videos = links.iter().map(video).collect();
+        List { title: title.into(), description: "One after the other".into(), videos, private: false }
+    }
+
+    /// The page of a playlist or of a channel's videos.
+    fn list(&self, browse_id: &str) -> Option<Value> {
+        let state = lock(&self.state);
+        if let Some(list) = browse_id.strip_prefix("VL").and_then(|id| state.playlists.get(id)) {
+            return Some(list.playlist());
+        }
+        let handle = browse_id.strip_prefix("UC")?.trim_end_matches('-');
+        state.channels.get(handle).map(|list| list.channel(handle))
+    }
+
+    fn browse(&self, request: &Request) -> Reply {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let missing = || {
+            let text = "The playlist does not exist.";
+            json!({"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"runs": [{"text": text}]}}}]})
+        };
+        Reply::json(&self.list(asked["browseId"].as_str().unwrap_or_default()).unwrap_or_else(missing))
+    }
+
+    fn resolve(&self, request: &Request) -> Reply {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let handle = asked["url"].as_str().and_then(|url| url.split_once("/@")).map(|(_, handle)| handle.to_owned());
+        match handle.filter(|handle| lock(&self.state).channels.contains_key(handle)) {
+            Some(handle) => Reply::json(&json!({"endpoint": {"browseEndpoint": {"browseId": channel_id(&handle)}}})),
+            None => Reply::json_status(404, &json!({"error": {"code": 404, "message": "Requested entity was not found."}})),
+        }
+    }
+
+    /// A page for people with its data in a script.
+    fn data_page(data: &Value) -> Reply {
+        Reply::html(&format!("<!DOCTYPE html><html><body><script>var ytInitialData = {data};</script></body></html>"))
     }
 
     /// The page for people: an application that says little without JavaScript, and no streams.
@@ -362,6 +565,7 @@ impl YouTube {
                 {"client": {"clientName": "WEB", "clientVersion": "2.20260105.01.00", "hl": "en", "gl": "US"}},
             "VISITOR_DATA": "CgtXb3JsZFZpc2l0",
         });
+        let around = self.around(id);
         let mut player = self.told(id);
         if let Some(parts) = player.as_object_mut() {
             parts.remove("streamingData");
@@ -369,15 +573,14 @@ impl YouTube {
         Reply::html(&format!(
             "<!DOCTYPE html><html><head><link rel=\"canonical\" href=\"https://www.youtube.com/watch?v={id}\"><script>\
              ytcfg.set({settings});</script></head><body><script>var ytInitialPlayerResponse = {player};</script>\
-             <script>var ytInitialData = {INITIAL_DATA};</script></body></html>"
+             <script>var ytInitialData = {around};</script></body></html>"
         ))
         .with_header("set-cookie", "VISITOR_INFO1_LIVE=world; Domain=.youtube.com; Path=/; Secure")
     }
 
     /// What is told about an id, placed or not.
     fn told(&self, id: &str) -> Value {
-        let unknown = || YouTubeVideo { id: id.to_owned(), ..YouTubeVideo::gone(Playability::Unavailable) }.player();
-        lock(&self.state).videos.get(id).map_or_else(unknown, YouTubeVideo::player)
+        lock(&self.state).videos.get(id).map_or_else(|| Self::unknown(id), YouTubeVideo::player)
     }
 
     fn stream(&self, request: &Request) -> Option<Reply> {
@@ -411,6 +614,3 @@ impl YouTube {
         }
     }
 }
-
-/// What stands around the player: nothing of interest.
-const INITIAL_DATA: &str = "{\"contents\":{\"twoColumnWatchNextResults\":{\"results\":{}}}}";
