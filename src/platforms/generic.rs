@@ -12,7 +12,7 @@ pub const ID: PlatformId = PlatformId("generic");
 /// Links and what they are, for tests and for people who read this file.
 #[cfg(test)]
 const LINKS: &[(&str, &str)] = &[
-    ("https://vimeo.com/76979871", "generic"),
+    ("https://www.ted.com/talks/a_talk", "generic"),
     ("http://10.0.0.1/admin", "generic"),
     ("https://[::1]/x", "generic"),
     ("https://example.org/video?id=3&utm_source=x#top", "generic"),

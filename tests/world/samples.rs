@@ -93,7 +93,7 @@ impl Samples {
             sample("an X post with four images", &self.x_images, "four images in one message, in order", 4),
             sample("a Reddit video over 30 MiB", &self.reddit_video, "one video with its sound, made to fit", 1),
             sample("a Reddit gallery", &self.reddit_gallery, "three images and a GIF, in order", 4),
-            sample("a YouTube video", &self.youtube_video, "one video by yt-dlp", 1),
+            sample("a YouTube video", &self.youtube_video, "one video, its sound joined", 1),
             sample("an Instagram carousel", &self.instagram_carousel, "an image, a video, an image by gallery-dl", 3),
             sample("a direct mp4", &self.direct_video, "the very file", 1),
             sample("a deleted post", &self.deleted, "a sentence that says it is gone", 0),
