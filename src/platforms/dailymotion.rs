@@ -37,9 +37,37 @@ const HOSTS: &[&str] = &["dailymotion.com", "www.dailymotion.com", "touch.dailym
 
 /// First path parts that are pages of the site, not channels.
 const RESERVED: &[&str] = &[
-    "about", "cdn", "crawler", "embed", "explore", "feed", "following", "hub", "legal", "library", "login", "old",
-    "partner", "player", "player.html", "playlist", "privacy", "search", "settings", "signin", "signup", "sitemap",
-    "studio", "swf", "topic", "trending", "upload", "user", "video", "videos", "widget",
+    "about",
+    "cdn",
+    "crawler",
+    "embed",
+    "explore",
+    "feed",
+    "following",
+    "hub",
+    "legal",
+    "library",
+    "login",
+    "old",
+    "partner",
+    "player",
+    "player.html",
+    "playlist",
+    "privacy",
+    "search",
+    "settings",
+    "signin",
+    "signup",
+    "sitemap",
+    "studio",
+    "swf",
+    "topic",
+    "trending",
+    "upload",
+    "user",
+    "video",
+    "videos",
+    "widget",
 ];
 
 /// Links and what they are, for tests and for people who read this file.
@@ -82,7 +110,10 @@ const LINKS: &[(&str, &str)] = &[
         "playlist xv4bw https://www.dailymotion.com/playlist/xv4bw",
     ),
     ("https://www.dailymotion.com/user/nqtv", "profile nqtv https://www.dailymotion.com/nqtv"),
-    ("http://www.dailymotion.com/old/user/UnderProject", "profile underproject https://www.dailymotion.com/underproject"),
+    (
+        "http://www.dailymotion.com/old/user/UnderProject",
+        "profile underproject https://www.dailymotion.com/underproject",
+    ),
     ("https://www.dailymotion.com/nqtv", "profile nqtv https://www.dailymotion.com/nqtv"),
     ("https://www.dailymotion.com/", "generic"),
     ("https://www.dailymotion.com/search/cats/videos", "generic"),
@@ -267,7 +298,9 @@ fn parse(resource: &Resource, player: &Value, data: &Value) -> Result<(MediaMeta
         return Err(refused(&player["error"]));
     }
     if is(player, "/is_password_protected") {
-        return Err(Error::new(Kind::Private, "Dailymotion wants a password").with_detail("it is protected by a password"));
+        return Err(
+            Error::new(Kind::Private, "Dailymotion wants a password").with_detail("it is protected by a password")
+        );
     }
     if text(player, "/mode") == Some("live") || is(player, "/onair") {
         return Err(Error::new(Kind::Live, "Dailymotion says that it is being broadcast"));
@@ -310,11 +343,7 @@ fn parse(resource: &Resource, player: &Value, data: &Value) -> Result<(MediaMeta
                 view_count: int(data, "/views_total"),
                 ..Counts::default()
             },
-            items: vec![Item {
-                id: Some(resource.id.clone()),
-                duration,
-                ..Item::new(FileType::Video, renditions)
-            }],
+            items: vec![Item { id: Some(resource.id.clone()), duration, ..Item::new(FileType::Video, renditions) }],
             ..MediaMetadata::default()
         },
         streams,

@@ -51,10 +51,43 @@ const HOSTS: &[&str] = &["twitch.tv", "www.twitch.tv", "m.twitch.tv", "go.twitch
 
 /// First path parts that are pages of the site, not channels.
 const RESERVED: &[&str] = &[
-    "broadcast", "clip", "collections", "creatorcamp", "dashboard", "directory", "downloads", "drops", "embed", "event",
-    "friends", "inventory", "jobs", "legal", "login", "logout", "messages", "moderator", "p", "partner", "payments",
-    "popout", "prime", "privacy", "products", "search", "settings", "signup", "store", "subs", "subscriptions", "team",
-    "turbo", "u", "user", "videos", "wallet",
+    "broadcast",
+    "clip",
+    "collections",
+    "creatorcamp",
+    "dashboard",
+    "directory",
+    "downloads",
+    "drops",
+    "embed",
+    "event",
+    "friends",
+    "inventory",
+    "jobs",
+    "legal",
+    "login",
+    "logout",
+    "messages",
+    "moderator",
+    "p",
+    "partner",
+    "payments",
+    "popout",
+    "prime",
+    "privacy",
+    "products",
+    "search",
+    "settings",
+    "signup",
+    "store",
+    "subs",
+    "subscriptions",
+    "team",
+    "turbo",
+    "u",
+    "user",
+    "videos",
+    "wallet",
 ];
 
 /// Sizes that are asked for: the best ones decide what is loaded.
@@ -94,14 +127,14 @@ const LINKS: &[(&str, &str)] = &[
     ("https://www.twitch.tv/videos/6528877?t=5m10s", "video videos/6528877 https://www.twitch.tv/videos/6528877"),
     ("https://www.twitch.tv/riotgames/v/6528877", "video videos/6528877 https://www.twitch.tv/videos/6528877"),
     ("https://m.twitch.tv/beagsandjam/v/247478721", "video videos/247478721 https://www.twitch.tv/videos/247478721"),
-    ("https://www.twitch.tv/northernlion/video/291940395", "video videos/291940395 https://www.twitch.tv/videos/291940395"),
+    (
+        "https://www.twitch.tv/northernlion/video/291940395",
+        "video videos/291940395 https://www.twitch.tv/videos/291940395",
+    ),
     ("https://player.twitch.tv/?t=5m10s&video=v6528877", "video videos/6528877 https://www.twitch.tv/videos/6528877"),
     ("https://player.twitch.tv/?video=480452374", "video videos/480452374 https://www.twitch.tv/videos/480452374"),
     ("https://player.twitch.tv/?channel=Lotsofs", "profile lotsofs https://www.twitch.tv/lotsofs"),
-    (
-        "https://player.twitch.tv/?collection=wlDCoH0zEBZZbQ&video=v1",
-        "video videos/1 https://www.twitch.tv/videos/1",
-    ),
+    ("https://player.twitch.tv/?collection=wlDCoH0zEBZZbQ&video=v1", "video videos/1 https://www.twitch.tv/videos/1"),
     (
         "https://www.twitch.tv/collections/wlDCoH0zEBZZbQ",
         "playlist collections/wlDCoH0zEBZZbQ https://www.twitch.tv/collections/wlDCoH0zEBZZbQ",
@@ -113,7 +146,10 @@ const LINKS: &[(&str, &str)] = &[
         "https://www.twitch.tv/spamfish/videos?filter=all",
         "playlist spamfish/videos https://www.twitch.tv/spamfish/videos",
     ),
-    ("https://www.twitch.tv/vanillatv/clips?range=30d", "playlist vanillatv/clips https://www.twitch.tv/vanillatv/clips"),
+    (
+        "https://www.twitch.tv/vanillatv/clips?range=30d",
+        "playlist vanillatv/clips https://www.twitch.tv/vanillatv/clips",
+    ),
     ("https://www.twitch.tv/", "generic"),
     ("https://www.twitch.tv/directory/game/Chess", "generic"),
     ("https://www.twitch.tv/p/legal/terms-of-service", "generic"),
@@ -170,9 +206,7 @@ impl Platform for Twitch {
                 ["videos", id] | [_, "v" | "video", id] => recording(id),
                 ["collections", id] if is_word(id, "_-", 4..=32) => list_of(&format!("collections/{id}")),
                 [name] | [name, "profile" | "home" | "about" | "schedule"] => channel(name),
-                [name, of @ ("videos" | "clips")] => {
-                    list_of(&format!("{}/{of}", channel(name)?.id))
-                }
+                [name, of @ ("videos" | "clips")] => list_of(&format!("{}/{of}", channel(name)?.id)),
                 _ => None,
             },
             _ => None,
@@ -248,7 +282,11 @@ impl Extractor for Twitch {
         let answer = http::ask(cx.client, request).await?;
         if let Some(refusal) = answer.refusal {
             // The interface refuses, whatever clip it is.
-            return Err(if refusal.kind().is_fatal() { Error::platform_changed(refusal.operator_text()) } else { refusal });
+            return Err(if refusal.kind().is_fatal() {
+                Error::platform_changed(refusal.operator_text())
+            } else {
+                refusal
+            });
         }
         let mut found = parse(resource, &answer.json()?)?;
         let renditions = found.items.iter_mut().flat_map(|item| &mut item.renditions).take(SIZES);
@@ -284,7 +322,8 @@ fn parse(resource: &Resource, answer: &Value) -> Result<MediaMetadata> {
         .filter_map(|quality| {
             let mut url = link(quality, "/sourceURL")?;
             url.query_pairs_mut().append_pair("sig", signature).append_pair("token", token);
-            let height = int(quality, "/quality").and_then(|lines| u32::try_from(lines).ok()).filter(|lines| *lines > 0);
+            let height =
+                int(quality, "/quality").and_then(|lines| u32::try_from(lines).ok()).filter(|lines| *lines > 0);
             Some(Rendition {
                 format_id: text(quality, "/quality").map(str::to_owned),
                 container: Some("mp4".to_owned()),

@@ -34,11 +34,57 @@ const HOSTS: &[&str] = &["vimeo.com", "www.vimeo.com"];
 
 /// First path parts that are pages of the site, not people.
 const RESERVED: &[&str] = &[
-    "about", "album", "blog", "business", "categories", "channels", "community", "create", "developer", "event",
-    "events", "explore", "features", "for-hire", "forgot_password", "groups", "help", "home", "join", "jobs", "library",
-    "live", "log_in", "login", "manage", "moogaloop.swf", "ondemand", "ott", "playground", "plus", "premium", "press",
-    "privacy", "pro", "search", "settings", "showcase", "sign_up", "site_map", "solutions", "staff", "stock", "store",
-    "terms", "upgrade", "upload", "user", "video", "videoschool", "watch", "watchlater",
+    "about",
+    "album",
+    "blog",
+    "business",
+    "categories",
+    "channels",
+    "community",
+    "create",
+    "developer",
+    "event",
+    "events",
+    "explore",
+    "features",
+    "for-hire",
+    "forgot_password",
+    "groups",
+    "help",
+    "home",
+    "join",
+    "jobs",
+    "library",
+    "live",
+    "log_in",
+    "login",
+    "manage",
+    "moogaloop.swf",
+    "ondemand",
+    "ott",
+    "playground",
+    "plus",
+    "premium",
+    "press",
+    "privacy",
+    "pro",
+    "search",
+    "settings",
+    "showcase",
+    "sign_up",
+    "site_map",
+    "solutions",
+    "staff",
+    "stock",
+    "store",
+    "terms",
+    "upgrade",
+    "upload",
+    "user",
+    "video",
+    "videoschool",
+    "watch",
+    "watchlater",
 ];
 
 /// Links and what they are, for tests and for people who read this file.
@@ -61,7 +107,10 @@ const LINKS: &[(&str, &str)] = &[
     ("https://vimeo.com/showcase/3253534/video/119195465", "video 119195465 https://vimeo.com/119195465"),
     ("https://vimeo.com/showcase/3253534?video=119195465", "video 119195465 https://vimeo.com/119195465"),
     ("https://vimeo.com/video/54469442", "video 54469442 https://vimeo.com/54469442"),
-    ("https://vimeo.com/manage/videos/54469442/abd0e13fb4", "video 54469442:abd0e13fb4 https://vimeo.com/54469442/abd0e13fb4"),
+    (
+        "https://vimeo.com/manage/videos/54469442/abd0e13fb4",
+        "video 54469442:abd0e13fb4 https://vimeo.com/54469442/abd0e13fb4",
+    ),
     ("http://vimeo.com/moogaloop.swf?clip_id=2539741", "video 2539741 https://vimeo.com/2539741"),
     ("https://vimeo.com/mgmt/75629013", "video 75629013 https://vimeo.com/75629013"),
     ("https://vimeo.com/channels/tributes", "playlist channels/tributes https://vimeo.com/channels/tributes"),
@@ -254,7 +303,9 @@ fn parse(resource: &Resource, config: &Value) -> Result<(MediaMetadata, Option<U
     let video = &config["video"];
     match text(video, "/live_event/status") {
         Some("started") => return Err(Error::new(Kind::Live, "Vimeo says that it is being broadcast")),
-        Some("pending" | "active") => return Err(Error::new(Kind::NotYet, "Vimeo says that the broadcast has not begun")),
+        Some("pending" | "active") => {
+            return Err(Error::new(Kind::NotYet, "Vimeo says that the broadcast has not begun"));
+        }
         _ => {}
     }
     let id = int(video, "/id").map(|id| id.to_string());
@@ -273,7 +324,11 @@ fn parse(resource: &Resource, config: &Value) -> Result<(MediaMetadata, Option<U
     }
     let duration = float(video, "/duration").filter(|seconds| *seconds > 0.0);
     let width = |name: &String| name.parse::<u32>().ok();
-    let stills = video["thumbs"].as_object().into_iter().flatten().filter_map(|(name, link)| Some((width(name), link.as_str()?)));
+    let stills = video["thumbs"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, link)| Some((width(name), link.as_str()?)));
     Ok((
         MediaMetadata {
             platform: ID.0.to_owned(),
@@ -360,7 +415,11 @@ mod tests {
         }
         for (status, body, code) in [
             (Kind::NotFound, r#"{"title": "Sorry"}"#, "not_found"),
-            (Kind::LoginRequired, r#"{"message": "Because of its privacy settings, this video cannot be played here."}"#, "private"),
+            (
+                Kind::LoginRequired,
+                r#"{"message": "Because of its privacy settings, this video cannot be played here."}"#,
+                "private",
+            ),
             (Kind::LoginRequired, r#"{"message": "not available in your country"}"#, "geo_blocked"),
             (Kind::LoginRequired, "null", "login_required"),
             (Kind::RateLimited { retry_after: None }, "null", "rate_limited"),

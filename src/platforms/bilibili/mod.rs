@@ -53,7 +53,10 @@ const LINKS: &[(&str, &str)] = &[
         "https://www.bilibili.com/video/BV1bK411W797?p=2&t=10",
         "video BV1bK411W797#2 https://www.bilibili.com/video/BV1bK411W797?p=2",
     ),
-    ("https://www.bilibili.com/video/BV1bK411W797?p=x", "video BV1bK411W797 https://www.bilibili.com/video/BV1bK411W797"),
+    (
+        "https://www.bilibili.com/video/BV1bK411W797?p=x",
+        "video BV1bK411W797 https://www.bilibili.com/video/BV1bK411W797",
+    ),
     (
         "https://www.bilibili.com/festival/bh3-7th?bvid=BV1tr4y1f7p2&",
         "video BV1tr4y1f7p2 https://www.bilibili.com/video/BV1tr4y1f7p2",
@@ -89,7 +92,10 @@ const LINKS: &[(&str, &str)] = &[
     ("https://www.bilibili.com/audio/au1003142", "unknown audio/au1003142 https://www.bilibili.com/audio/au1003142"),
     ("https://space.bilibili.com/3985676/video", "profile 3985676 https://space.bilibili.com/3985676"),
     ("https://space.bilibili.com/3985676", "profile 3985676 https://space.bilibili.com/3985676"),
-    ("https://t.bilibili.com/998134289197432852", "post 998134289197432852 https://www.bilibili.com/opus/998134289197432852"),
+    (
+        "https://t.bilibili.com/998134289197432852",
+        "post 998134289197432852 https://www.bilibili.com/opus/998134289197432852",
+    ),
     (
         "https://www.bilibili.com/opus/998134289197432852?x=1",
         "post 998134289197432852 https://www.bilibili.com/opus/998134289197432852",
@@ -160,7 +166,9 @@ impl Platform for Bilibili {
                 ["video", id, ..] => video(id, part),
                 ["festival" | "list", _] => video(&link.query("bvid")?, part),
                 ["opus", id] => post(id),
-                ["bangumi", "play", id] if id.starts_with("ep") => other(ResourceKind::Unknown, &["bangumi", "play", id]),
+                ["bangumi", "play", id] if id.starts_with("ep") => {
+                    other(ResourceKind::Unknown, &["bangumi", "play", id])
+                }
                 ["bangumi", of @ ("play" | "media"), id] => other(ResourceKind::Playlist, &["bangumi", of, id]),
                 ["audio", id] if id.starts_with("au") => other(ResourceKind::Unknown, &["audio", id]),
                 _ => None,

@@ -8,9 +8,7 @@ use url::Url;
 
 use super::ID;
 use crate::{
-    model::{
-        Author, Counts, Error, FileType, Item, Kind, MediaMetadata, Rendition, Resource, Result, Streams,
-    },
+    model::{Author, Counts, Error, FileType, Item, Kind, MediaMetadata, Rendition, Resource, Result, Streams},
     platforms::common::{
         json::{float, int, is, list, positive, text, web_link},
         text::non_empty,
@@ -98,7 +96,8 @@ pub fn video(resource: &Resource, view: &Value, part: &Part, streams: &Value) ->
             None => Error::platform_changed("neither /data/dash nor a single file in /data/durl"),
         });
     }
-    let duration = float(play, "/timelength").map(|milliseconds| milliseconds / 1000.0).filter(|seconds| *seconds > 0.0);
+    let duration =
+        float(play, "/timelength").map(|milliseconds| milliseconds / 1000.0).filter(|seconds| *seconds > 0.0);
     let title = text(data, "/title").map(|title| match &part.title {
         Some(name) => format!("{title} p{:02} {name}", part.number).trim_end().to_owned(),
         None => title.to_owned(),
@@ -166,7 +165,10 @@ fn stream(stream: &Value, streams: Streams, seconds: Option<f64>) -> Option<Rend
         height: positive(stream, "/height"),
         fps: rate.and_then(|rate| rate.parse().ok()).filter(|fps: &f64| fps.is_finite() && *fps > 0.0),
         bitrate,
-        bytes: bitrate.zip(seconds).map(|(bits, seconds)| (bits as f64 * seconds / 8.0) as u64).filter(|bytes| *bytes > 0),
+        bytes: bitrate
+            .zip(seconds)
+            .map(|(bits, seconds)| (bits as f64 * seconds / 8.0) as u64)
+            .filter(|bytes| *bytes > 0),
         expires_at: expiry(&url),
         headers: headers(),
         ..Rendition::at(url)

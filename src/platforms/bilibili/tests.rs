@@ -30,7 +30,10 @@ fn a_video_and_each_of_its_parts_is_read_whole() {
     assert_eq!(found.title.as_deref(), Some("Two tones p01 The first"));
     assert_eq!(found.author, Some(parse::author("65880958", Some("Hana"))));
     assert_eq!((found.duration, found.items[0].id.as_deref()), (Some(308.067), Some("BV13x41117TL_p1")));
-    assert_eq!((found.counts.view_count, found.counts.like_count, found.counts.comment_count), (Some(9), Some(2), Some(1)));
+    assert_eq!(
+        (found.counts.view_count, found.counts.like_count, found.counts.comment_count),
+        (Some(9), Some(2), Some(1))
+    );
     let rows: Vec<_> =
         found.items[0].renditions.iter().map(|r| (r.streams, r.height, r.bytes.is_some(), r.headers.len())).collect();
     let (picture, sound) = (Streams::VideoOnly, Streams::AudioOnly);

@@ -11,8 +11,8 @@ use crate::{
 
 /// Which letters of both keys make the mixed one, as the site's script has it.
 const MIX: [usize; 32] = [
-    46, 47, 18, 2, 53, 8, 23, 32, 15, 50, 10, 31, 58, 3, 45, 35, 27, 43, 5, 49, 33, 9, 42, 19, 29, 28, 14, 39, 12, 38, 41,
-    13,
+    46, 47, 18, 2, 53, 8, 23, 32, 15, 50, 10, 31, 58, 3, 45, 35, 27, 43, 5, 49, 33, 9, 42, 19, 29, 28, 14, 39, 12, 38,
+    41, 13,
 ];
 
 /// The mixed key out of the answer of `/x/web-interface/nav`, which tells it to visitors without an account too.

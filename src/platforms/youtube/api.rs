@@ -31,7 +31,8 @@ pub struct Client {
 impl Client {
     /// The site itself, in a browser.
     fn web(cx: &ExtractContext<'_>) -> Result<Self> {
-        let version = cx.param("innertube_web_version").ok_or_else(|| Error::internal("no version of the web client"))?;
+        let version =
+            cx.param("innertube_web_version").ok_or_else(|| Error::internal("no version of the web client"))?;
         let context = json!({"clientName": "WEB", "clientVersion": version, "userAgent": net::USER_AGENT});
         match context {
             Value::Object(context) => Ok(Self { id: 1, context }),

@@ -274,8 +274,9 @@ fn of_channel(channel: &Value) -> Option<Author> {
 /// Whose playlist it is: the box beside the list, or the header above it.
 fn owner(page: &Value) -> Option<Author> {
     let boxes = elements(page, "/sidebar/playlistSidebarRenderer/items").iter();
-    let beside = boxes
-        .filter_map(|item| item.pointer("/playlistSidebarSecondaryInfoRenderer/videoOwner/videoOwnerRenderer/title/runs/0"));
+    let beside = boxes.filter_map(|item| {
+        item.pointer("/playlistSidebarSecondaryInfoRenderer/videoOwner/videoOwnerRenderer/title/runs/0")
+    });
     let above = page.pointer("/header/playlistHeaderRenderer/ownerText/runs/0");
     let run = beside.chain(above).next()?;
     let endpoint = &run["navigationEndpoint"]["browseEndpoint"];

@@ -34,7 +34,9 @@ pub fn verdict(player: &Value) -> Result<()> {
         }
         "OK" => Ok(()),
         "" => Err(Error::platform_changed("the player's answer has no /playabilityStatus/status")),
-        _ if says(&["not a bot", "try again later", "unusual traffic"]) => refuse(Kind::RateLimited { retry_after: None }),
+        _ if says(&["not a bot", "try again later", "unusual traffic"]) => {
+            refuse(Kind::RateLimited { retry_after: None })
+        }
         _ if says(&["private"]) => refuse(Kind::Private),
         _ if player.pointer("/playabilityStatus/desktopLegacyAgeGateReason").is_some()
             || says(&["confirm your age", "age-restricted", "inappropriate for some users"]) =>

@@ -58,6 +58,7 @@ fn of_list(resource: &Resource, info: &Value, raw: &[Value], metadata: &mut Medi
     metadata.counts = Counts::default();
     for (item, entry) in metadata.items.iter_mut().zip(raw) {
         item.title = text(entry, "/title").map(str::to_owned);
-        item.url = text(entry, "/id").and_then(|id| canonical("https://www.youtube.com/watch?v=", id)).map(String::from);
+        item.url =
+            text(entry, "/id").and_then(|id| canonical("https://www.youtube.com/watch?v=", id)).map(String::from);
     }
 }

@@ -100,7 +100,13 @@ fn every_refusal_has_its_kind() {
         (says("ERROR", "This video is unavailable"), "not_found"),
         (says("ERROR", "This content isn't available, try again later."), "rate_limited"),
         (says("UNPLAYABLE", "This video has been removed by the uploader"), "not_found"),
-        (says("UNPLAYABLE", "Video unavailable. This video contains content from A, who has blocked it in your country on copyright grounds"), "geo_blocked"),
+        (
+            says(
+                "UNPLAYABLE",
+                "Video unavailable. This video contains content from A, who has blocked it in your country on copyright grounds",
+            ),
+            "geo_blocked",
+        ),
         (says("UNPLAYABLE", "Join this channel to get access to members-only content"), "login_required"),
         (says("UNPLAYABLE", "This video requires payment to watch"), "login_required"),
         (says("UNPLAYABLE", "Something never seen before"), "platform_changed"),
@@ -132,7 +138,8 @@ fn formats_that_need_the_players_script_are_left_to_yt_dlp() {
             error.operator_text().to_owned()
         })
     };
-    let plain = json!({"itag": 18, "mimeType": "video/mp4", "height": 360, "url": "https://r.googlevideo.com/v?itag=18"});
+    let plain =
+        json!({"itag": 18, "mimeType": "video/mp4", "height": 360, "url": "https://r.googlevideo.com/v?itag=18"});
     let ciphered = json!({"itag": 137, "mimeType": "video/mp4", "signatureCipher": "s=abc&url=x"});
     let throttled =
         json!({"itag": 137, "mimeType": "video/mp4", "url": "https://r.googlevideo.com/v?itag=137&n=AbCdEf"});

@@ -52,6 +52,10 @@ async fn each_refusal_of_dailymotion_has_its_kind_in_process() {
     stage.web.faults().add(Fault::on("api.dailymotion.com", "", FaultKind::Status(500)));
     assert_eq!(stage.api(&link).await.unwrap().description, None);
     let id = link.rsplit('/').next().unwrap();
-    stage.web.reply("www.dailymotion.com", &format!("/player/metadata/video/{id}"), Reply::html("<!DOCTYPE html>Hello"));
+    stage.web.reply(
+        "www.dailymotion.com",
+        &format!("/player/metadata/video/{id}"),
+        Reply::html("<!DOCTYPE html>Hello"),
+    );
     assert_eq!(stage.api(&link).await.unwrap_err().code(), "platform_changed");
 }

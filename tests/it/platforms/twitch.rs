@@ -40,7 +40,8 @@ async fn each_refusal_of_twitch_has_its_kind_in_process() {
     let clip = stage.web.sites().twitch.clip("A long shot", &media::small_video(311));
     stage.web.reply("gql.twitch.tv", "/gql", Reply::html("<!DOCTYPE html><title>Hello</title>"));
     assert_eq!(stage.api(&clip).await.unwrap_err().code(), "platform_changed");
-    for (kind, code) in [(FaultKind::RateLimit(Some(3)), "rate_limited"), (FaultKind::Status(404), "platform_changed")] {
+    for (kind, code) in [(FaultKind::RateLimit(Some(3)), "rate_limited"), (FaultKind::Status(404), "platform_changed")]
+    {
         stage.web.faults().clear();
         stage.web.faults().add(Fault::on("gql.twitch.tv", "", kind));
         assert_eq!(stage.api(&clip).await.unwrap_err().code(), code);

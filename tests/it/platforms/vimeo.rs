@@ -16,7 +16,8 @@ async fn a_vimeo_video_is_the_same_in_process_and_by_yt_dlp() {
     let stage = Stage::set().await;
     let file = media::small_video(321);
     let listed = stage.web.sites().vimeo.video(VimeoVideo::of("A walk", VimeoMedia::File(file.clone())));
-    let unlisted = VimeoVideo { hash: Some("abd0e13fb4".into()), ..VimeoVideo::of("A talk", VimeoMedia::File(file.clone())) };
+    let unlisted =
+        VimeoVideo { hash: Some("abd0e13fb4".into()), ..VimeoVideo::of("A talk", VimeoMedia::File(file.clone())) };
     for link in [listed, stage.web.sites().vimeo.video(unlisted)] {
         let found = stage.api(&link).await.unwrap();
         assert_eq!(found.author.as_ref().unwrap().handle, "fay");

@@ -58,14 +58,18 @@ impl Bilibili {
         let videos = lock(&self.videos);
         let asked = || request.param("bvid").and_then(|id| Some((videos.get(&id)?, id)));
         match (request.host.as_str(), &request.segments()[..]) {
-            ("b23.tv", [token]) => lock(&self.short).get(*token).map(|to| Reply::redirect(&format!("{to}?share_source=copy"))),
+            ("b23.tv", [token]) => {
+                lock(&self.short).get(*token).map(|to| Reply::redirect(&format!("{to}?share_source=copy")))
+            }
             ("www.bilibili.com", ["video", id]) => {
                 let state = videos.get(*id).map_or_else(
                     || json!({"error": {"trueCode": -404}}),
-                    |video| video.view(id).map_or_else(
+                    |video| {
+                        video.view(id).map_or_else(
                         |code| json!({"error": {"trueCode": code}}),
                         |data| json!({"videoData": data, "upData": {"name": "Hana", "mid": "65880958"}, "tags": []}),
-                    ),
+                    )
+                    },
                 );
                 Some(Reply::html(&format!("<!DOCTYPE html><script>window.__INITIAL_STATE__={state};</script>")))
             }
@@ -80,7 +84,9 @@ impl Bilibili {
                 let picture = |name: &str| format!("https://i0.hdslb.com/bfs/wbi/{name}.png");
                 let keys = json!({"img_url": picture("7cd084941338484aae1ad9425b84077c"),
                                   "sub_url": picture("4932caff0ff746eab6f01bf08b70ac45")});
-                Some(Reply::json(&json!({"code": -101, "message": "账号未登录", "data": {"isLogin": false, "wbi_img": keys}})))
+                Some(Reply::json(
+                    &json!({"code": -101, "message": "账号未登录", "data": {"isLogin": false, "wbi_img": keys}}),
+                ))
             }
             ("api.bilibili.com", ["x", "player", "pagelist"]) => {
                 let (video, id) = asked()?;
@@ -90,7 +96,8 @@ impl Bilibili {
                 Some(told(&json!({"subtitle": {"subtitles": []}, "view_points": []})))
             }
             ("api.bilibili.com", ["x", "player", "wbi", "playurl"]) => {
-                let signed = request.param("w_rid").is_some_and(|sum| sum.len() == 32) && request.param("wts").is_some();
+                let signed =
+                    request.param("w_rid").is_some_and(|sum| sum.len() == 32) && request.param("wts").is_some();
                 let (video, id) = asked()?;
                 let part: usize = request.param("cid")?.parse().ok()?;
                 // Whoever does not sign is sent to prove to be human.
@@ -119,9 +126,7 @@ impl Video {
     /// What it is. Parts are called by the numbers of their streams, 1, 2 …
     fn view(&self, id: &str) -> Result<Value, i64> {
         let parts = self.content.as_ref().map_err(|code| *code)?;
-        let page = |(place, part): (usize, &Dash)| {
-            json!({"cid": place + 1, "page": place + 1, "part": format!("Part {}", place + 1), "duration": part.seconds})
-        };
+        let page = |(place, part): (usize, &Dash)| json!({"cid": place + 1, "page": place + 1, "part": format!("Part {}", place + 1), "duration": part.seconds});
         let pages: Vec<Value> = parts.iter().enumerate().map(page).collect();
         Ok(json!({
             "bvid": id, "aid": 8_903_802, "cid": 1, "title": self.title, "desc": "What it is about",

@@ -43,7 +43,10 @@ impl Twitch {
 
     fn query(&self, request: &Request) -> Reply {
         if request.header("client-id").is_none() {
-            return Reply::json_status(400, &json!({"error": "Bad Request", "message": "The \"Client-ID\" header is missing."}));
+            return Reply::json_status(
+                400,
+                &json!({"error": "Bad Request", "message": "The \"Client-ID\" header is missing."}),
+            );
         }
         let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let asked = &asked[0];

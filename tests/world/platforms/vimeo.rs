@@ -108,7 +108,9 @@ impl Vimeo {
         let video = known.ok_or((404, "The page could not be found"))?;
         match video.access {
             VimeoAccess::Private => Err((403, "Because of its privacy settings, this video cannot be played here.")),
-            VimeoAccess::Password => Ok(json!({"view": 4, "request": {}, "video": {"id": id.parse::<u64>().unwrap_or(0)}})),
+            VimeoAccess::Password => {
+                Ok(json!({"view": 4, "request": {}, "video": {"id": id.parse::<u64>().unwrap_or(0)}}))
+            }
             VimeoAccess::Public | VimeoAccess::Live => Ok(video.told(id)),
         }
     }

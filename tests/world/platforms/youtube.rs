@@ -36,12 +36,7 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            videos: HashMap::new(),
-            playlists: HashMap::new(),
-            channels: HashMap::new(),
-            started: Instant::now(),
-        }
+        Self { videos: HashMap::new(), playlists: HashMap::new(), channels: HashMap::new(), started: Instant::now() }
     }
 }
 
@@ -546,7 +541,9 @@ impl YouTube {
         let handle = asked["url"].as_str().and_then(|url| url.split_once("/@")).map(|(_, handle)| handle.to_owned());
         match handle.filter(|handle| lock(&self.state).channels.contains_key(handle)) {
             Some(handle) => Reply::json(&json!({"endpoint": {"browseEndpoint": {"browseId": channel_id(&handle)}}})),
-            None => Reply::json_status(404, &json!({"error": {"code": 404, "message": "Requested entity was not found."}})),
+            None => {
+                Reply::json_status(404, &json!({"error": {"code": 404, "message": "Requested entity was not found."}}))
+            }
         }
     }
 
