@@ -11,6 +11,7 @@ use super::{
     answer,
     bandwidth::{Bandwidth, Throttle},
     hosts::Hosts,
+    partial::Partials,
     patience::{Patience, Tries},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// The longest that a host which asks for patience is given within a download; beyond, the caller knows better ways.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Hears how many bytes of a file are there, and how many there will be, if known.
 pub(super) type Report<'a> = dyn Fn(u64, Option<u64>) + Send + Sync + 'a;
@@ -38,6 +39,8 @@ pub(super) struct Engine {
     pub(super) max_bytes: u64,
     /// The wait before the second try.
     pub(super) first_wait: Duration,
+    /// Where half-loaded files outlive a crash.
+    pub(super) partials: Option<Partials>,
     bandwidth: Option<Arc<Throttle>>,
     bandwidth_per_job: Option<u64>,
 }
@@ -50,6 +53,7 @@ impl Engine {
             patience: Patience { window: settings.stall, min_rate: settings.min_rate },
             max_bytes: settings.max_file_bytes,
             first_wait: FIRST_WAIT,
+            partials: Some(Partials::below(&settings.dir)),
             bandwidth: settings.bandwidth.map(|rate| Arc::new(Throttle::new(rate))),
             bandwidth_per_job: settings.bandwidth_per_job,
         }
@@ -201,7 +205,7 @@ impl Lane<'_> {
                 },
                 Broken::Stalled(_) | Broken::Final(_) => return Err(broken.into_error()),
             };
-            let Some(wait) = tries.next(false) else { return Err(broken.into_error()) };
+            let Some(wait) = tries.next(0) else { return Err(broken.into_error()) };
             let error = broken.into_error();
             tracing::debug!(reason = error.operator_text(), "a segment is asked for again");
             tokio::time::sleep(wait.max(asked_to_wait)).await;

@@ -12,9 +12,14 @@ mod hls;
 mod hosts;
 pub mod m3u8;
 pub mod manifest;
+mod parallel;
+mod part;
+mod partial;
 mod patience;
 pub mod pieces;
 mod progress;
+mod ramp;
+mod ranges;
 mod select;
 pub mod sniff;
 mod transfer;
@@ -27,6 +32,7 @@ use std::path::{Path, PathBuf};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
+pub use partial::sweep as sweep_partials;
 pub use select::select;
 
 use crate::{
@@ -37,8 +43,8 @@ use crate::{
 };
 use bandwidth::Bandwidth;
 use engine::{Engine, Lane};
+use partial::Name;
 use progress::Tally;
-use transfer::Transfer;
 
 /// Items of one post that are loaded at the same time.
 const PARALLEL: usize = 4;
@@ -125,15 +131,21 @@ impl Fetcher {
         let main = download.dir.join(format!("{stem}.{}", extension(&selection.main)));
         let lane =
             |report| Lane { engine: &self.engine, bandwidth, report, media: download.media, cancel: download.cancel };
+        let name = |file: &str, rendition: &Rendition| {
+            download.key.map(|key| Name::new(key, index, file, rendition.format_id.as_deref()))
+        };
         let (of_main, of_sound) = (tally.reporter(index, 0), tally.reporter(index, 1));
         let Some(audio) = &selection.audio else {
-            load(&lane(&of_main), &selection.main, &main).await?;
+            load(&lane(&of_main), &selection.main, &main, name("main", &selection.main)).await?;
             return Ok(main);
         };
         let picture = download.dir.join(format!("{stem}.picture.{}", extension(&selection.main)));
         let sound = download.dir.join(format!("{stem}.sound.{}", extension(audio)));
         let (picture_lane, sound_lane) = (lane(&of_main), lane(&of_sound));
-        tokio::try_join!(load(&picture_lane, &selection.main, &picture), load(&sound_lane, audio, &sound))?;
+        tokio::try_join!(
+            load(&picture_lane, &selection.main, &picture, name("main", &selection.main)),
+            load(&sound_lane, audio, &sound, name("sound", audio)),
+        )?;
         download.media.mux(&picture, &sound, &main, download.cancel).await?;
         for part in [picture, sound] {
             tokio::fs::remove_file(part).await?;
@@ -143,18 +155,9 @@ impl Fetcher {
 }
 
 /// Loads one rendition into `path`, as its protocol asks.
-async fn load(lane: &Lane<'_>, rendition: &Rendition, path: &Path) -> Result<()> {
+async fn load(lane: &Lane<'_>, rendition: &Rendition, path: &Path, name: Option<Name>) -> Result<()> {
     match rendition.protocol {
-        Protocol::File => {
-            let engine = lane.engine;
-            let transfer = Transfer {
-                client: &engine.client,
-                max_bytes: engine.max_bytes,
-                stall: engine.patience.window,
-                report: lane.report,
-            };
-            transfer.load(rendition, path).await
-        }
+        Protocol::File => transfer::load(lane, rendition, path, name).await,
         Protocol::Hls => hls::load(lane, rendition, path).await,
         Protocol::Dash => dash::load(lane, rendition, path).await,
     }

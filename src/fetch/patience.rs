@@ -77,19 +77,21 @@ pub(super) struct Tries {
     first_wait: Duration,
     waits: backon::ExponentialBackoff,
     left: u32,
+    furthest: u64,
 }
 
 impl Tries {
     /// `first_wait`: before the second try; later waits grow.
     pub(super) fn new(first_wait: Duration) -> Self {
-        Self { first_wait, waits: waits(first_wait), left: TRIES }
+        Self { first_wait, waits: waits(first_wait), left: TRIES, furthest: 0 }
     }
 
-    /// A try failed in a way that may pass. `progress`: whether it brought something new all the same. Says how long to
-    /// wait before the next; `None`: enough.
-    pub(super) fn next(&mut self, progress: bool) -> Option<Duration> {
+    /// A try failed in a way that may pass; `reached`: bytes that are there all the same. More than ever before are
+    /// progress. Says how long to wait before the next; `None`: enough.
+    pub(super) fn next(&mut self, reached: u64) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
-        if progress {
+        if reached > self.furthest {
+            self.furthest = reached;
             self.waits = waits(self.first_wait);
         }
         self.waits.next()
@@ -148,12 +150,19 @@ mod tests {
     fn progress_renews_the_tries_but_not_for_ever() {
         let second = Duration::from_secs(1);
         let mut fruitless = Tries::new(second);
-        assert_eq!(std::iter::from_fn(|| fruitless.next(false)).count(), FRUITLESS);
-        let mut fruitful = Tries::new(second);
-        assert_eq!(std::iter::from_fn(|| fruitful.next(true)).count(), TRIES as usize);
+        assert_eq!(std::iter::from_fn(|| fruitless.next(0)).count(), FRUITLESS);
+        // The same bytes again and again are no progress after the first time.
+        let mut vain = Tries::new(second);
+        assert_eq!(std::iter::from_fn(|| vain.next(500)).count(), FRUITLESS);
+        let (mut fruitful, mut reached) = (Tries::new(second), 0);
+        let further = std::iter::from_fn(|| {
+            reached += 1;
+            fruitful.next(reached)
+        });
+        assert_eq!(further.count(), TRIES as usize);
         let waits: Vec<Duration> = std::iter::from_fn({
             let mut tries = Tries::new(second);
-            move || tries.next(false)
+            move || tries.next(0)
         })
         .collect();
         assert!(waits[0] >= second && waits[3] >= 4 * second, "{waits:?}");

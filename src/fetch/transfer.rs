@@ -1,228 +1,286 @@
-//! One file over HTTP into a folder: within a budget, with one resume when the connection is cut.
+//! One file over HTTP: finds out what the server can do, and goes on where it was cut.
+//!
+//! The first request asks for the first part only. A server that answers with it (206) serves ranges: `parallel.rs` loads
+//! the rest over as many connections as make it faster, into a file that outlives a crash. One that sends the whole (200)
+//! is read as one stream. Either way a cut connection is resumed where it was cut, as long as the server still has the
+//! same version.
 
 use std::{
-    io::SeekFrom,
+    ops::Range,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use reqwest::{Response, StatusCode, header};
-use tokio::{
-    fs::File,
-    io::{AsyncSeekExt, AsyncWriteExt},
-};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::{
-    answer::{content_range, content_type, validator},
+    answer::{self, content_range, content_type},
+    engine::{Ask, Broken, Lane, check_status, range_header, too_large},
+    parallel::Run,
+    part::{Part, Writer},
+    partial::{Claimed, Name, Version},
+    patience::Tries,
+    ranges::Ranges,
     sniff::{self, Served},
 };
 use crate::{
     model::{Error, Kind, Rendition, Result},
-    net::{self, Client},
+    net,
 };
 
-/// How a file is to be loaded.
-#[derive(Clone, Copy)]
-pub struct Transfer<'a> {
-    /// The guarded client.
-    pub client: &'a Client,
-    /// Bytes the file may have.
-    pub max_bytes: u64,
-    /// How long the server may be silent.
-    pub stall: Duration,
-    /// Hears how many bytes are there and how many there will be, if known.
-    pub report: &'a (dyn Fn(u64, Option<u64>) + Send + Sync),
+/// The first request asks for so much: small files come whole, and of larger ones the length is known soon.
+const FIRST: u64 = 1024 * 1024;
+
+/// How often a file that changes while it is loaded is begun again.
+const RESTARTS: u32 = 1;
+
+/// One file to load.
+pub(super) struct Transfer<'a> {
+    pub(super) lane: &'a Lane<'a>,
+    pub(super) rendition: &'a Rendition,
+    pub(super) url: &'a Url,
 }
 
-/// A file on its way: removed when dropped unless it was given its final name.
-struct Part {
-    path: PathBuf,
-    file: File,
-    written: u64,
-    first: Vec<u8>,
-    kept: bool,
+/// Why a version of the file cannot be loaded to its end.
+pub(super) enum Ended {
+    /// For good.
+    Failed(Error),
+    /// The server has another version now. Its first answer, if it starts at the beginning.
+    Changed(Option<Response>),
+    /// The server can't go on where it was cut: from the beginning again, by this answer if there is one.
+    FromStart(Option<Response>, Error),
 }
 
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.kept {
-            // It may be gone already; the job's folder is removed as a whole anyway.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// What must stay the same for a resume to make sense.
-#[derive(Default)]
-struct Known {
-    /// Bytes of the whole file.
-    total: Option<u64>,
-    /// A strong `ETag`, or `Last-Modified`.
-    validator: Option<String>,
-    content_type: Option<String>,
-}
-
-/// Why an attempt ended early.
-enum Broken {
-    /// The connection was cut: what is there may be added to.
-    Cut(Error),
-    /// Asking again would not help.
-    Final(Error),
-}
-
-impl From<Error> for Broken {
+impl From<Error> for Ended {
     fn from(error: Error) -> Self {
-        Broken::Final(error)
+        Ended::Failed(error)
     }
 }
 
-impl From<std::io::Error> for Broken {
+impl From<std::io::Error> for Ended {
     fn from(error: std::io::Error) -> Self {
-        Broken::Final(error.into())
+        Ended::Failed(error.into())
     }
 }
 
-impl Transfer<'_> {
-    /// Loads a rendition into `path`, by way of `<path>.part`.
-    ///
-    /// # Errors
-    /// `too_large` over the budget, `timeout` when the server falls silent, `network` when it cuts the connection twice,
-    /// `platform_changed` when what comes is no media or the address is no longer valid.
-    pub async fn load(&self, rendition: &Rendition, path: &Path) -> Result<()> {
-        let url = rendition.url.as_ref().ok_or_else(|| Error::internal("a rendition without an address"))?;
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        let part = PathBuf::from(name);
-        let file = File::create(&part).await?;
-        let mut part = Part { path: part, file, written: 0, first: Vec::new(), kept: false };
-        let mut known = Known::default();
-        if let Err(broken) = self.attempt(rendition, url, &mut part, &mut known).await {
-            let first = match broken {
-                Broken::Final(error) => return Err(error),
-                Broken::Cut(error) => error,
-            };
-            tracing::debug!(reason = first.operator_text(), at = part.written, "a download was cut: resuming");
-            self.attempt(rendition, url, &mut part, &mut known).await.map_err(|broken| match broken {
-                Broken::Cut(error) | Broken::Final(error) => error,
-            })?;
+/// What the first answer is.
+enum Opening {
+    /// A part of a file that is served in parts.
+    Ranged { response: Response, part: Range<u64>, version: Version },
+    /// The whole.
+    Whole { response: Response, total: Option<u64> },
+}
+
+/// Loads a rendition into `path`. `name`: by which a half-loaded file of an earlier, killed process is found.
+///
+/// # Errors
+/// `too_large` over the budget, `timeout` when the server falls silent, `network` when it keeps cutting the connection,
+/// `platform_changed` when what comes is no media or the address is no longer valid.
+pub(super) async fn load(lane: &Lane<'_>, rendition: &Rendition, path: &Path, name: Option<Name>) -> Result<()> {
+    let url = rendition.url.as_ref().ok_or_else(|| Error::internal("a rendition without an address"))?;
+    let transfer = Transfer { lane, rendition, url };
+    let mut claimed = match (&lane.engine.partials, name) {
+        (Some(partials), Some(name)) => {
+            let partials = partials.clone();
+            let claim = tokio::task::spawn_blocking(move || partials.claim(&name)).await;
+            claim.map_err(|error| Error::internal(format!("claiming a half-loaded file: {error}")))?
         }
-        part.file.flush().await?;
-        judge(&part.first, known.content_type.as_deref(), url)?;
-        tokio::fs::rename(&part.path, path).await?;
-        part.kept = true;
+        _ => None,
+    };
+    // What an earlier process has left may be of another version at no cost.
+    let mut restarts = RESTARTS + u32::from(claimed.as_ref().is_some_and(|claimed| claimed.found().is_some()));
+    let mut tries = Tries::new(lane.engine.first_wait);
+    let mut first = None;
+    loop {
+        match transfer.version(path, &mut claimed, &mut tries, first.take()).await {
+            Ok(()) => return Ok(()),
+            Err(Ended::Failed(error)) => return Err(error),
+            Err(Ended::Changed(answer)) => {
+                restarts = restarts
+                    .checked_sub(1)
+                    .ok_or_else(|| Error::new(Kind::Network, "a file keeps changing while it is loaded"))?;
+                tracing::debug!("a file has changed: from the start");
+                first = answer;
+            }
+            Err(Ended::FromStart(answer, error)) => {
+                let wait = tries.next(0).ok_or(error)?;
+                if answer.is_none() {
+                    tokio::time::sleep(wait).await;
+                }
+                first = answer;
+            }
+        }
+        // It was of the version that is no more.
+        claimed = None;
+    }
+}
+
+impl<'a> Transfer<'a> {
+    /// Loads one version of the file to its end.
+    async fn version(
+        &self,
+        path: &Path,
+        claimed: &mut Option<Claimed>,
+        tries: &mut Tries,
+        first: Option<Response>,
+    ) -> Result<(), Ended> {
+        let found = claimed.as_ref().and_then(|claimed| claimed.found().cloned());
+        let permit = self.lane.engine.hosts.permit(self.url).await;
+        let opening = match first {
+            Some(response) => self.whole(response)?,
+            None => self.open(found, tries).await?,
+        };
+        let total = match &opening {
+            Opening::Ranged { version, .. } => Some(version.total),
+            Opening::Whole { total, .. } => *total,
+        };
+        let max_bytes = self.lane.max_bytes();
+        if total.is_some_and(|total| total > max_bytes) {
+            return Err(too_large(max_bytes, total).into());
+        }
+        if total == Some(0) {
+            return Err(Error::new(Kind::Network, "an empty file").into());
+        }
+        let (part, content_type) = match opening {
+            Opening::Ranged { response, part: range, version } => {
+                let content_type = version.content_type.clone();
+                let part = match claimed.take() {
+                    Some(claimed) => claimed.part(&version)?,
+                    None => Part::create(beside(path), total)?,
+                };
+                Run::new(self, &part, version, tries).load(response, range, permit).await?;
+                (part, content_type)
+            }
+            Opening::Whole { response, total } => {
+                // Nothing that a later process could go on with.
+                *claimed = None;
+                let content_type = content_type(&response);
+                let part = Part::create(beside(path), total)?;
+                match total {
+                    Some(total) => {
+                        let version =
+                            Version { total, validator: answer::validator(&response), content_type: content_type.clone() };
+                        Run::new(self, &part, version, tries).load(response, 0..total, permit).await?;
+                    }
+                    None => self.endless(response, &part).await?,
+                }
+                (part, content_type)
+            }
+        };
+        judge(&part.first(sniff::ENOUGH).await?, content_type.as_deref(), self.url)?;
+        part.keep(path)?;
         Ok(())
     }
 
-    /// One request, from where the part ends.
-    async fn attempt(
-        &self,
-        rendition: &Rendition,
-        url: &Url,
-        part: &mut Part,
-        known: &mut Known,
-    ) -> Result<(), Broken> {
-        let response = self.ask(rendition, url, part.written, known).await?;
-        let response = self.accept(response, part, known).await?;
-        self.drain(response, part, known).await?;
-        match known.total {
-            Some(total) if part.written < total => {
-                Err(Broken::Cut(Error::new(Kind::Network, format!("cut at {} of {total} bytes", part.written))))
-            }
-            _ if part.written == 0 => Err(Broken::Cut(Error::new(Kind::Network, "an empty file"))),
-            _ => Ok(()),
-        }
-    }
-
-    async fn ask(&self, rendition: &Rendition, url: &Url, from: u64, known: &Known) -> Result<Response, Broken> {
-        let mut request = self.client.get(url)?;
-        for (name, value) in &rendition.headers {
-            request = request.header(name, value);
-        }
-        // Media is compressed already, and lengths must be those of the file.
-        request = request.header(header::ACCEPT_ENCODING, "identity");
-        if from > 0 {
-            request = request.header(header::RANGE, format!("bytes={from}-"));
-            if let Some(validator) = &known.validator {
-                request = request.header(header::IF_RANGE, validator);
-            }
-        }
-        match tokio::time::timeout(self.stall, self.client.send(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if *error.kind() == Kind::Network => Err(Broken::Cut(error)),
-            Ok(Err(error)) => Err(Broken::Final(error)),
-            Err(_) => Err(self.stalled().into()),
-        }
-    }
-
-    /// Judges the answer's head, and makes part and answer meet.
-    async fn accept(&self, response: Response, part: &mut Part, known: &mut Known) -> Result<Response, Broken> {
-        let response = net::check_status(response).map_err(|error| {
-            // The post is there, we have just read it: only this address is not (any more).
-            if matches!(error.kind(), Kind::LoginRequired | Kind::NotFound) {
-                return Error::platform_changed(format!("a media address is refused: {}", error.operator_text()));
-            }
-            error
-        })?;
-        let resumed = response.status() == StatusCode::PARTIAL_CONTENT && part.written > 0;
-        let total = if resumed {
-            let (start, total) = content_range(&response).unwrap_or((u64::MAX, None));
-            if start != part.written {
-                return Err(Error::new(Kind::Network, "the server resumed at another place").into());
-            }
-            total.or(known.total)
-        } else {
-            if part.written > 0 {
-                // It sends the whole again (it cannot resume, or the file changed).
-                part.file.seek(SeekFrom::Start(0)).await?;
-                part.file.set_len(0).await?;
-                part.written = 0;
-                part.first.clear();
-            }
-            response.content_length()
-        };
-        if total.is_some_and(|total| total > self.max_bytes) {
-            return Err(self.too_large(total).into());
-        }
-        *known = Known { total, validator: validator(&response), content_type: content_type(&response) };
-        (self.report)(part.written, total);
-        Ok(response)
-    }
-
-    /// Writes what comes.
-    async fn drain(&self, mut response: Response, part: &mut Part, known: &Known) -> Result<(), Broken> {
+    /// Asks for the first part, or for the first that is missing of what was found.
+    async fn open(&self, found: Option<(Version, Ranges)>, tries: &mut Tries) -> Result<Opening, Ended> {
+        let most = self.rendition.chunk_bytes.unwrap_or(FIRST).clamp(1, FIRST);
+        let missing = found.as_ref().and_then(|(version, done)| done.missing(version.total).first());
+        let wanted = missing.map_or(0..most, |first| first.start..first.end.min(first.start.saturating_add(most)));
+        let known = found.map(|(version, _)| version);
+        let mut range = Some(range_header(&wanted));
         loop {
-            let chunk = match tokio::time::timeout(self.stall, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => return Ok(()),
-                Ok(Err(error)) => return Err(Broken::Cut(net::fault(error))),
-                Err(_) => return Err(self.stalled().into()),
+            let validator = known.as_ref().and_then(|version| version.validator.as_deref());
+            let ask = Ask { url: self.url, headers: &self.rendition.headers, range: range.clone(), validator };
+            let answer = match self.lane.engine.ask(&ask).await {
+                Ok(response) if range.is_some() && refuses_ranges(response.status()) => {
+                    if known.is_some() {
+                        return Err(Ended::Changed(None));
+                    }
+                    tracing::debug!(status = response.status().as_u16(), "a server refuses ranges: as one stream");
+                    range = None;
+                    continue;
+                }
+                Ok(response) => check_status(response),
+                Err(broken) => Err(broken),
             };
-            if part.written.saturating_add(chunk.len() as u64) > self.max_bytes {
-                return Err(self.too_large(None).into());
+            let response = match answer {
+                Ok(response) => response,
+                Err(Broken::Cut(error)) => {
+                    let Some(wait) = tries.next(0) else { return Err(error.into()) };
+                    tracing::debug!(reason = error.operator_text(), "a file is asked for again");
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+                Err(broken) => return Err(broken.into_error().into()),
+            };
+            if response.status() != StatusCode::PARTIAL_CONTENT {
+                return if known.is_some() { Err(Ended::Changed(Some(response))) } else { Ok(self.whole(response)?) };
             }
-            if part.first.len() < sniff::ENOUGH {
-                let wanted = sniff::ENOUGH - part.first.len();
-                part.first.extend(chunk.iter().take(wanted));
+            match (content_range(&response), &known) {
+                (Some((start, Some(total))), known) if start == wanted.start => {
+                    let version =
+                        Version { total, validator: answer::validator(&response), content_type: content_type(&response) };
+                    if known.as_ref().is_some_and(|known| !same(known, &version)) {
+                        return Err(Ended::Changed(None));
+                    }
+                    let length = response.content_length().unwrap_or(wanted.end - wanted.start);
+                    let end = start.saturating_add(length).min(wanted.end).min(total);
+                    // The version that was found keeps its own name of itself.
+                    let version = known.clone().unwrap_or(version);
+                    return Ok(Opening::Ranged { response, part: start..end, version });
+                }
+                (_, None) => {
+                    tracing::debug!("a server serves odd ranges: as one stream");
+                    range = None;
+                }
+                (_, Some(_)) => return Err(Ended::Changed(None)),
             }
-            part.file.write_all(&chunk).await?;
-            part.written += chunk.len() as u64;
-            (self.report)(part.written, known.total);
         }
     }
 
-    fn stalled(&self) -> Error {
-        Error::new(Kind::Timeout, format!("no byte of a file for {:?}", self.stall))
+    fn whole(&self, response: Response) -> Result<Opening> {
+        let total = response.content_length();
+        Ok(Opening::Whole { response, total })
     }
 
-    fn too_large(&self, total: Option<u64>) -> Error {
-        let limit = megabytes(self.max_bytes);
-        let detail = match total {
-            Some(total) => format!("it has {}, the limit is {limit}", megabytes(total)),
-            None => format!("it has more than {limit}"),
-        };
-        Error::new(Kind::TooLarge, format!("a file over MAX_FILE_SIZE: {detail}")).with_detail(detail)
+    /// Reads a body of unknown length to its end.
+    async fn endless(&self, mut response: Response, part: &Part) -> Result<(), Ended> {
+        let (received, max_bytes) = (AtomicU64::new(0), self.lane.max_bytes());
+        let mut writer = Writer::new(part, 0);
+        let mut watch = self.lane.engine.patience.watch();
+        loop {
+            let chunk = match watch.wait(response.chunk()).await? {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(Ended::FromStart(None, net::fault(error))),
+            };
+            watch.got(chunk.len());
+            let so_far = received.fetch_add(chunk.len() as u64, Relaxed) + chunk.len() as u64;
+            if so_far > max_bytes {
+                return Err(too_large(max_bytes, None).into());
+            }
+            self.lane.pass(chunk.len(), &mut watch).await;
+            writer.push(chunk).await?;
+            (self.lane.report)(so_far, None);
+        }
+        writer.finish().await?;
+        let total = received.into_inner();
+        if total == 0 {
+            return Err(Error::new(Kind::Network, "an empty file").into());
+        }
+        (self.lane.report)(total, Some(total));
+        Ok(())
     }
+}
+
+/// Whether an answer to a request for a part says that parts are not served, rather than that the file is not there.
+fn refuses_ranges(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 405 | 416 | 501)
+}
+
+/// Whether two answers are about the same version, as far as they tell.
+pub(super) fn same(known: &Version, now: &Version) -> bool {
+    let validators_differ = matches!((&known.validator, &now.validator), (Some(known), Some(now)) if known != now);
+    known.total == now.total && !validators_differ
+}
+
+/// Where a file is while it is loaded.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
 }
 
 /// Refuses what is no media.
@@ -235,8 +293,4 @@ fn judge(first: &[u8], content_type: Option<&str>, url: &Url) -> Result<()> {
         // Rare formats are no reason to stop: whoever reads the file next decides.
         Served::Media { .. } | Served::Unknown => Ok(()),
     }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / (1024.0 * 1024.0))
 }

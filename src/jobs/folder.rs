@@ -4,6 +4,7 @@
 //! DOWNLOAD_DIR/
 //!   jobs/<process>/           one a process, with a `lock` held for as long as it lives
 //!     <request>/              one a request, removed when the request ends, however it ends
+//!   .partial/                 half-loaded files of a killed process, see `fetch/partial.rs`
 //!   kept/<request>/           files that could not be delivered, or that the operator wants kept
 //! ```
 //!
@@ -38,6 +39,7 @@ impl Workshop {
         // Absolute, because tools run with another working directory.
         let jobs = jobs.canonicalize()?;
         sweep(&jobs);
+        crate::fetch::sweep_partials(downloads);
         let root = jobs.join(uuid::Uuid::new_v4().simple().to_string());
         fs::create_dir(&root)?;
         let lock = File::create(root.join(LOCK))?;
