@@ -6,6 +6,7 @@
 #[path = "../../tests/world/mod.rs"]
 mod world;
 
+mod fetch;
 mod idle;
 mod link;
 mod resolve;
@@ -32,6 +33,9 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut lines = Vec::new();
     runtime.block_on(async {
+        if is_wanted("fetch") {
+            lines.extend(fetch::measure().await);
+        }
         if is_wanted("idle") {
             lines.extend(idle::measure().await);
         }

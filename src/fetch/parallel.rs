@@ -74,12 +74,7 @@ impl<T: Into<Broken>> From<T> for Trouble {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
-        transfer: &'a Transfer<'a>,
-        part: &'a Part,
-        version: Version,
-        tries: &'a mut Tries,
-    ) -> Self {
+    pub(super) fn new(transfer: &'a Transfer<'a>, part: &'a Part, version: Version, tries: &'a mut Tries) -> Self {
         Self { transfer, part, version, tries }
     }
 
@@ -287,10 +282,11 @@ impl Shared<'_> {
             let room = left.end.saturating_sub(left.start);
             chunk.truncate(usize::try_from(room).unwrap_or(usize::MAX));
             let bytes = chunk.len() as u64;
+            // Before it is written, so that nobody takes over what is in hand.
+            claim.advance(bytes);
             let busy = Instant::now();
             writer.push(chunk).await?;
             watch.excuse(busy.elapsed());
-            claim.advance(bytes);
             self.there.fetch_add(bytes, Relaxed);
             self.report();
         }

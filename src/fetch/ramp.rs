@@ -43,7 +43,8 @@ impl Ramp {
     /// A look at the speed: `bytes` have come since the last, over `active` connections; `left` are still to come.
     pub(super) fn look(&mut self, bytes: u64, active: usize, left: u64) {
         self.rate = Some(bytes);
-        if self.settled || std::mem::take(&mut self.fresh) || active < self.target {
+        // Nothing at all is the server's trouble, and no sign that more connections would help.
+        if self.settled || std::mem::take(&mut self.fresh) || active < self.target || bytes == 0 {
             return;
         }
         if let Some((before, connections)) = self.before

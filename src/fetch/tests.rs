@@ -197,7 +197,8 @@ async fn a_file_cut_again_and_again_arrives_as_long_as_each_try_brings_more() {
     let (result, left, heads) = load_all(script).await;
     assert_eq!(result.unwrap(), mp4(60_000));
     assert_eq!(left, ["01.mp4"]);
-    let ranges: Vec<&str> = heads.iter().filter_map(|head| head.lines().find(|line| line.starts_with("range:"))).collect();
+    let ranges: Vec<&str> =
+        heads.iter().filter_map(|head| head.lines().find(|line| line.starts_with("range:"))).collect();
     assert_eq!(ranges[0], "range: bytes=0-1048575");
     assert_eq!(ranges[5], "range: bytes=20000-59999");
     assert_eq!(ranges.len(), 13);

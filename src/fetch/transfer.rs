@@ -80,20 +80,17 @@ enum Opening {
 pub(super) async fn load(lane: &Lane<'_>, rendition: &Rendition, path: &Path, name: Option<Name>) -> Result<()> {
     let url = rendition.url.as_ref().ok_or_else(|| Error::internal("a rendition without an address"))?;
     let transfer = Transfer { lane, rendition, url };
-    let mut claimed = match (&lane.engine.partials, name) {
-        (Some(partials), Some(name)) => {
-            let partials = partials.clone();
-            let claim = tokio::task::spawn_blocking(move || partials.claim(&name)).await;
-            claim.map_err(|error| Error::internal(format!("claiming a half-loaded file: {error}")))?
-        }
-        _ => None,
-    };
-    // What an earlier process has left may be of another version at no cost.
-    let mut restarts = RESTARTS + u32::from(claimed.as_ref().is_some_and(|claimed| claimed.found().is_some()));
+    let (mut restarts, mut first) = (RESTARTS, None);
     let mut tries = Tries::new(lane.engine.first_wait);
-    let mut first = None;
     loop {
-        match transfer.version(path, &mut claimed, &mut tries, first.take()).await {
+        let claimed = match &first {
+            None => claim(lane, name.as_ref()).await?,
+            // One stream from the beginning: nothing that a later process could go on with.
+            Some(_) => None,
+        };
+        // What an earlier process has left may be of another version at no cost.
+        restarts += u32::from(claimed.as_ref().is_some_and(|claimed| claimed.found().is_some()));
+        match transfer.version(path, claimed, &mut tries, first.take()).await {
             Ok(()) => return Ok(()),
             Err(Ended::Failed(error)) => return Err(error),
             Err(Ended::Changed(answer)) => {
@@ -111,9 +108,14 @@ pub(super) async fn load(lane: &Lane<'_>, rendition: &Rendition, path: &Path, na
                 first = answer;
             }
         }
-        // It was of the version that is no more.
-        claimed = None;
     }
+}
+
+/// Takes the right to a file's half-loaded state, if it has a name and nobody else has the right.
+async fn claim(lane: &Lane<'_>, name: Option<&Name>) -> Result<Option<Claimed>> {
+    let (Some(partials), Some(name)) = (lane.engine.partials.clone(), name.cloned()) else { return Ok(None) };
+    let claim = tokio::task::spawn_blocking(move || partials.claim(&name)).await;
+    claim.map_err(|error| Error::internal(format!("claiming a half-loaded file: {error}")))
 }
 
 impl<'a> Transfer<'a> {
@@ -121,7 +123,7 @@ impl<'a> Transfer<'a> {
     async fn version(
         &self,
         path: &Path,
-        claimed: &mut Option<Claimed>,
+        claimed: Option<Claimed>,
         tries: &mut Tries,
         first: Option<Response>,
     ) -> Result<(), Ended> {
@@ -145,7 +147,7 @@ impl<'a> Transfer<'a> {
         let (part, content_type) = match opening {
             Opening::Ranged { response, part: range, version } => {
                 let content_type = version.content_type.clone();
-                let part = match claimed.take() {
+                let part = match claimed {
                     Some(claimed) => claimed.part(&version)?,
                     None => Part::create(beside(path), total)?,
                 };
@@ -154,13 +156,16 @@ impl<'a> Transfer<'a> {
             }
             Opening::Whole { response, total } => {
                 // Nothing that a later process could go on with.
-                *claimed = None;
+                drop(claimed);
                 let content_type = content_type(&response);
                 let part = Part::create(beside(path), total)?;
                 match total {
                     Some(total) => {
-                        let version =
-                            Version { total, validator: answer::validator(&response), content_type: content_type.clone() };
+                        let version = Version {
+                            total,
+                            validator: answer::validator(&response),
+                            content_type: content_type.clone(),
+                        };
                         Run::new(self, &part, version, tries).load(response, 0..total, permit).await?;
                     }
                     None => self.endless(response, &part).await?,
@@ -210,8 +215,11 @@ impl<'a> Transfer<'a> {
             }
             match (content_range(&response), &known) {
                 (Some((start, Some(total))), known) if start == wanted.start => {
-                    let version =
-                        Version { total, validator: answer::validator(&response), content_type: content_type(&response) };
+                    let version = Version {
+                        total,
+                        validator: answer::validator(&response),
+                        content_type: content_type(&response),
+                    };
                     if known.as_ref().is_some_and(|known| !same(known, &version)) {
                         return Err(Ended::Changed(None));
                     }

@@ -104,7 +104,7 @@ async fn the_live_message_tells_how_far_it_has_come_without_hurry() {
     let world = World::start().await;
     let mut bot = world.bot(&[]).await;
     world.web.hold_downloads_at(42);
-    let link = world.web.x().post(Tweet::video(&media::padded_video(4_000_000, 130)).by("ann", "Ann").text("Slow"));
+    let link = world.web.x().post(Tweet::video(&media::padded_video(1_000_000, 130)).by("ann", "Ann").text("Slow"));
     bot.during(async {
         let call = world.discord.user("ann").says(&general(&world), &format!("$download {link}")).await;
         call.says("Resolving").await;

@@ -19,6 +19,9 @@ const DRIP: Duration = Duration::from_millis(100);
 /// Time that the first half of a cut body has to leave.
 const LEAVE: Duration = Duration::from_millis(30);
 
+/// Bytes that a throttled body sends at once.
+const THROTTLED: usize = 32 * 1024;
+
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
@@ -42,6 +45,8 @@ pub enum FaultKind {
     Redirect(String),
     /// No answer at all until the client gives up.
     Hang,
+    /// The right answer, its body at this many bytes a second: each connection at its own.
+    Throttle(u64),
 }
 
 /// A fault and whom it meets.
@@ -133,7 +138,12 @@ pub(super) fn instead(kind: &FaultKind, request: &Request) -> Option<Reply> {
             Reply::json(&serde_json::json!({"status": "ok", "payload": {"version": 7, "nodes": []}}))
         }
         FaultKind::Redirect(to) => Reply::redirect(to),
-        FaultKind::Reset | FaultKind::ResetMidway | FaultKind::Drip | FaultKind::Truncate | FaultKind::Hang => {
+        FaultKind::Reset
+        | FaultKind::ResetMidway
+        | FaultKind::Drip
+        | FaultKind::Truncate
+        | FaultKind::Hang
+        | FaultKind::Throttle(_) => {
             return None;
         }
     })
@@ -178,6 +188,22 @@ pub(super) fn drip(body: WireBody) -> WireBody {
         tokio::time::sleep(DRIP).await;
         let byte: Bytes = pending.split_to(1).freeze();
         Some((Ok(Frame::data(byte)), (body, pending)))
+    });
+    StreamBody::new(Box::pin(frames)).boxed_unsync()
+}
+
+/// The body, at so many bytes a second.
+pub(super) fn throttle(body: WireBody, rate: u64) -> WireBody {
+    let frames = stream::unfold((body, BytesMut::new(), None), move |(mut body, mut pending, begun)| async move {
+        while pending.is_empty() {
+            pending.extend_from_slice(&body.frame().await?.ok()?.into_data().unwrap_or_default());
+        }
+        // By the clock, so that short waits that take longer do not add up.
+        let (begun, sent) = begun.unwrap_or_else(|| (tokio::time::Instant::now(), 0_u64));
+        let next: Bytes = pending.split_to(pending.len().min(THROTTLED)).freeze();
+        let sent = sent + next.len() as u64;
+        tokio::time::sleep_until(begun + Duration::from_secs_f64(sent as f64 / rate as f64)).await;
+        Some((Ok(Frame::data(next)), (body, pending, Some((begun, sent)))))
     });
     StreamBody::new(Box::pin(frames)).boxed_unsync()
 }

@@ -205,6 +205,10 @@ async fn answer(
     let response = on_the_wire(reply, &request, world).await;
     let response = match &fault {
         Some(FaultKind::Drip) => response.map(faults::drip),
+        Some(FaultKind::Throttle(rate)) => {
+            let rate = *rate;
+            response.map(|body| faults::throttle(body, rate))
+        }
         Some(FaultKind::Truncate) => cut(response, || {}),
         Some(FaultKind::ResetMidway) => {
             let cutter = cutter.clone();
