@@ -12,7 +12,7 @@ use super::{
     dash, expiry,
     html::Page,
     http,
-    json::{float, is, link, list, positive, text},
+    json::{float, link, list, positive, text},
     text::extension,
 };
 use crate::{
@@ -197,11 +197,14 @@ pub async fn learn_sizes(client: &net::Client, items: &mut [Item]) {
     future::join_all(asked).await;
 }
 
-/// Whether a record is marked as not fit for everybody.
+/// Whether a picture or video of a post is covered until people ask to see it.
 pub fn is_sensitive(post: &Value) -> bool {
-    ["/has_sensitive_content", "/is_sensitive_content", "/text_post_app_info/is_sensitive"]
-        .iter()
-        .any(|flag| is(post, flag))
+    let covered = |media: &Value| {
+        ["media_overlay_info", "sensitivity_friction_info"]
+            .iter()
+            .any(|name| media.get(name).is_some_and(Value::is_object))
+    };
+    covered(post) || list(post, "/carousel_media").iter().any(covered)
 }
 
 #[cfg(test)]

@@ -178,6 +178,12 @@ const LINKS: &[(&str, &str)] = &[
         "https://www.facebook.com/photo.php?fbid=10152716010956729",
         "post photo/10152716010956729 https://www.facebook.com/photo/?fbid=10152716010956729",
     ),
+    (
+        "https://es-la.facebook.com/ads/library/?active_status=all&id=901230958115569",
+        "post ads/901230958115569 https://www.facebook.com/ads/library/?id=901230958115569",
+    ),
+    ("https://www.facebook.com/NASA/videos/", "profile nasa https://www.facebook.com/nasa"),
+    ("https://www.facebook.com/ads/library/?q=tea", "generic"),
     ("https://www.facebook.com/NASA", "profile nasa https://www.facebook.com/nasa"),
     (
         "https://www.facebook.com/profile.php?id=100068861234290&sk=about",
@@ -219,8 +225,8 @@ impl Extractor for Facebook {
     async fn extract(&self, resource: &Resource, cx: &ExtractContext<'_>) -> Result<MediaMetadata> {
         match resource.kind {
             ResourceKind::Video => page::video(resource, cx).await,
-            ResourceKind::Post if !is_photo(resource) => page::video(resource, cx).await,
-            ResourceKind::Post => Err(Error::new(Kind::UnsupportedUrl, "photos are for gallery-dl")),
+            ResourceKind::Post if !is_for_tools(resource) => page::video(resource, cx).await,
+            ResourceKind::Post => Err(Error::new(Kind::UnsupportedUrl, "photos and advertisements are for the tools")),
             _ => Err(Error::new(Kind::UnsupportedUrl, "not a link to a post").with_detail("this is somebody's page")),
         }
     }
@@ -287,14 +293,21 @@ impl Platform for Facebook {
             }
             ["photo" | "photo.php"] => {
                 let id = link.query("fbid")?;
-                post(&format!("photo/{id}"), canonical("https://www.facebook.com/photo/?fbid=", number(&id)?)?)
+                post(&format!("{PHOTO}{id}"), canonical("https://www.facebook.com/photo/?fbid=", number(&id)?)?)
             }
             ["profile.php"] => {
                 let id = link.query("id")?;
                 let canonical = canonical("https://www.facebook.com/profile.php?id=", number(&id)?)?;
                 Some(Resource::new(ID, ResourceKind::Profile, id, canonical))
             }
-            [user] => {
+            ["ads", "library"] => {
+                let id = link.query("id")?;
+                post(
+                    &format!("{ADVERTISEMENT}{id}"),
+                    canonical("https://www.facebook.com/ads/library/?id=", number(&id)?)?,
+                )
+            }
+            [user] | [user, "videos" | "reels" | "photos"] => {
                 let user = vanity(user)?;
                 let canonical = canonical("https://www.facebook.com/", &user)?;
                 Some(Resource::new(ID, ResourceKind::Profile, user, canonical))
@@ -307,9 +320,9 @@ impl Platform for Facebook {
         let yt_dlp = CliTool {
             tool: Tool::YtDlp,
             url: resource.canonical.clone(),
-            extractors: vec!["facebook", "facebook:reel"],
+            extractors: vec!["facebook", "facebook:reel", "facebook:ads"],
             args: Vec::new(),
-            why: "knows videos, reels and the videos of posts",
+            why: "knows videos, reels, and the videos of posts and advertisements",
         };
         let gallery_dl = CliTool {
             tool: Tool::GalleryDl,
@@ -320,7 +333,8 @@ impl Platform for Facebook {
         };
         match resource.kind {
             ResourceKind::Video => vec![yt_dlp],
-            ResourceKind::Post if is_photo(resource) => vec![gallery_dl],
+            ResourceKind::Post if resource.id.starts_with(PHOTO) => vec![gallery_dl],
+            ResourceKind::Post if resource.id.starts_with(ADVERTISEMENT) => vec![yt_dlp],
             ResourceKind::Post => vec![yt_dlp, gallery_dl],
             _ => Vec::new(),
         }
@@ -354,8 +368,15 @@ fn is_host(host: &str) -> bool {
     of_language || HOSTS.contains(&host)
 }
 
-fn is_photo(resource: &Resource) -> bool {
-    resource.id.starts_with("photo/")
+/// What stands before the number of a photo in its id.
+const PHOTO: &str = "photo/";
+
+/// What stands before the number of an advertisement in its id.
+const ADVERTISEMENT: &str = "ads/";
+
+/// Whether it is a kind of post that only the tools read.
+fn is_for_tools(resource: &Resource) -> bool {
+    [PHOTO, ADVERTISEMENT].iter().any(|start| resource.id.starts_with(start))
 }
 
 fn watch(id: &str) -> Option<Resource> {

@@ -101,12 +101,20 @@ pub fn author(id: &str, name: Option<&str>) -> Author {
 
 /// The records of the videos that are asked for, in the page's order, each once.
 fn records<'a>(documents: &'a [Value], resource: &Resource) -> Vec<&'a Value> {
+    // Pages show other videos beside the one asked for: it is known by its number, and a post by being the first that is
+    // laid out in sections.
+    let is_video = resource.kind == ResourceKind::Video;
+    let scope: Vec<&Value> = if is_video {
+        documents.iter().collect()
+    } else {
+        let posts = documents.iter().flat_map(|document| meta::all(document, "comet_sections"));
+        posts.into_iter().find(|post| !delivering(post).is_empty()).into_iter().collect()
+    };
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    for record in documents.iter().flat_map(delivering) {
+    for record in scope.into_iter().flat_map(delivering) {
         let id = ["/id", "/videoId", "/video_id"].iter().find_map(|name| text(record, name)).unwrap_or_default();
-        // A video's page shows others beside it; a post's page has one post.
-        let asked = resource.kind != ResourceKind::Video || id == resource.id;
+        let asked = !is_video || id == resource.id;
         if asked && found.len() < MOST_ITEMS && seen.insert(id) {
             found.push(record);
         }

@@ -69,8 +69,13 @@ fn older_shapes_are_read_too() {
     }
     let post = "https://www.facebook.com/maxlayn/posts/10153807558977570";
     let one = |id: &str| json!({"media": {"id": id, "playable_url": format!("https://video.example/{id}.mp4")}});
-    let several = json!({"node": {"attachments": [one("1"), one("2"), one("1")]}});
-    assert_eq!(read(post, &html(&several)).unwrap().items.len(), 2);
+    let story = |media: Value| json!({"node": {"comet_sections": {"content": {"story": {"attachments": media}}}}});
+    let several = json!([story(json!([one("1"), one("2"), one("1")])), story(json!([one("3")])), one("4")]);
+    let ids = |data: &Value| -> Vec<String> {
+        read(post, &html(data)).unwrap().items.into_iter().filter_map(|item| item.id).collect()
+    };
+    assert_eq!(ids(&several), ["1", "2"], "those of the first post, each once");
+    assert_eq!(read(post, &html(&one("4"))).unwrap_err().code(), "platform_changed", "a video beside a post of words");
 }
 
 #[test]

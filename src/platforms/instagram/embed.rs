@@ -59,6 +59,8 @@ fn media(node: &Value) -> Value {
         "pk": node.get("id"),
         "accessibility_caption": node.get("accessibility_caption"),
         "image_versions2": {"candidates": candidates},
+        "media_overlay_info": node.get("media_overlay_info"),
+        "sensitivity_friction_info": node.get("sensitivity_friction_info"),
     });
     if is(node, "/is_video") {
         record["video_versions"] = json!([{

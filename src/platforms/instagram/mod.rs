@@ -145,6 +145,7 @@ const LINKS: &[(&str, &str)] = &[
     ("https://www.instagram.com/stories/nasa/", "story nasa https://www.instagram.com/stories/nasa/"),
     ("https://www.instagram.com/nasa/", "profile nasa https://www.instagram.com/nasa/"),
     ("https://www.instagram.com/NASA?hl=en", "profile nasa https://www.instagram.com/nasa/"),
+    ("https://www.instagram.com/nasa/reels/", "profile nasa https://www.instagram.com/nasa/"),
     ("https://www.instagram.com/", "generic"),
     ("https://www.instagram.com/explore/", "generic"),
     ("https://www.instagram.com/explore/tags/cats/", "generic"),
@@ -216,7 +217,7 @@ impl Platform for Instagram {
             }
             [kind @ ("p" | "reel" | "reels" | "tv"), code, ..] => post(kind, code),
             [user, kind @ ("p" | "reel" | "reels" | "tv"), code, ..] if is_handle(user) => post(kind, code),
-            [user] if is_handle(user) => {
+            [user] | [user, "posts" | "reels" | "tagged" | "photos" | "highlights"] if is_handle(user) => {
                 let user = user.to_ascii_lowercase();
                 let canonical = canonical("https://www.instagram.com/", &format!("{user}/"))?;
                 Some(Resource::new(ID, ResourceKind::Profile, user, canonical))

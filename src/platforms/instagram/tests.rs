@@ -56,6 +56,17 @@ fn a_carousel_keeps_its_order_and_all_versions_best_first() {
 }
 
 #[test]
+fn what_is_covered_until_people_ask_is_sensitive() {
+    assert!(!read(&carousel()).unwrap().sensitive);
+    for place in ["/media_overlay_info", "/carousel_media/1/media_overlay_info"] {
+        let mut covered = carousel();
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        covered.pointer_mut(parent).unwrap()[name] = json!({"overlay_type": 2, "title": "Sensitive content"});
+        assert!(read(&covered).unwrap().sensitive, "{place}");
+    }
+}
+
+#[test]
 fn an_embedded_page_tells_the_same_post() {
     let post = read(&embed::page(include_str!("../../../fixtures/platforms/instagram/embed.html")).unwrap()).unwrap();
     let whole = read(&carousel()).unwrap();

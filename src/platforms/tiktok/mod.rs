@@ -123,6 +123,11 @@ const LINKS: &[(&str, &str)] = &[
         "playlist music/6956990112127585029 https://www.tiktok.com/music/_-6956990112127585029",
     ),
     ("https://www.tiktok.com/@a/live", "unknown https://www.tiktok.com/@a/live https://www.tiktok.com/@a/live"),
+    (
+        "https://m.tiktok.com/share/live/7209423610325322522/?language=en",
+        "unknown https://m.tiktok.com/share/live/7209423610325322522 https://m.tiktok.com/share/live/7209423610325322522",
+    ),
+    ("https://www.tiktok.com/@leena.b/posts", "profile leena.b https://www.tiktok.com/@leena.b"),
     ("https://www.tiktok.com/", "generic"),
     ("https://www.tiktok.com/foryou", "generic"),
     ("https://www.tiktok.com/explore", "generic"),
@@ -198,6 +203,10 @@ impl Platform for Tiktok {
             [user, kind @ ("video" | "photo"), id, ..] if handle(user).is_some() => post(kind, id),
             ["share", kind @ ("video" | "photo"), id, ..] => post(kind, id),
             ["video" | "v" | "embed", id] | ["embed", "v2" | "v3", id] | ["player", "v1", id] => post("video", id),
+            ["share", "live", id] => {
+                let canonical = canonical("https://m.tiktok.com/share/live/", number(id)?)?;
+                Some(Resource::new(ID, ResourceKind::Unknown, canonical.to_string(), canonical))
+            }
             [user, "live"] => {
                 let user = handle(user).filter(|user| !user.is_empty())?;
                 let canonical = canonical("https://www.tiktok.com/@", &format!("{user}/live"))?;
@@ -211,7 +220,7 @@ impl Platform for Tiktok {
                 let name = name.to_ascii_lowercase();
                 list("tag/", "tag", &name)
             }
-            [user] => {
+            [user] | [user, "posts" | "reposts" | "liked"] => {
                 let user = handle(user).filter(|user| !user.is_empty())?;
                 let canonical = canonical("https://www.tiktok.com/@", &user)?;
                 Some(Resource::new(ID, ResourceKind::Profile, user, canonical))
@@ -234,7 +243,11 @@ impl Platform for Tiktok {
                 tool(Tool::GalleryDl, "takes over when the link leads to a slideshow"),
             ],
             ResourceKind::Post => vec![tool(Tool::GalleryDl, "loads a slideshow and its sound; yt-dlp knows none")],
-            ResourceKind::Profile | ResourceKind::Playlist => vec![tool(Tool::YtDlp, "lists the videos of a page")],
+            ResourceKind::Profile => vec![tool(Tool::YtDlp, "lists the videos of a page")],
+            // What stands under a tag or a sound no tool can list at present.
+            ResourceKind::Playlist if resource.id.starts_with("collection/") => {
+                vec![tool(Tool::YtDlp, "lists the videos of a collection")]
+            }
             ResourceKind::Unknown => vec![tool(Tool::YtDlp, "tells whether a broadcast is on")],
             _ => Vec::new(),
         }

@@ -31,11 +31,10 @@ pub fn post(resource: &Resource, data: &Value, visitor: Option<&str>) -> Result<
         .pointer("/itemInfo/itemStruct")
         .filter(|post| post.is_object())
         .ok_or_else(|| Error::platform_changed("a page without `itemStruct`"))?;
-    let headers = headers(visitor);
     let items = if post.get("imagePost").is_some_and(Value::is_object) {
-        slideshow(post, &headers)
+        slideshow(post, visitor)
     } else {
-        video(resource, post, &headers).into_iter().collect()
+        video(resource, post, visitor).into_iter().collect()
     };
     if items.is_empty() {
         return Err(if is(post, "/isContentClassified") {
@@ -107,10 +106,11 @@ fn refusal(code: i64, message: &str) -> Error {
     }
 }
 
-/// What the file hosts want: the page as the referrer, and the visitor's cookie.
-fn headers(visitor: Option<&str>) -> BTreeMap<String, String> {
+/// What a file's host wants: the page as the referrer, and on the site's own domain, whose it is, the visitor's cookie.
+fn headers(url: &Url, visitor: Option<&str>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::from([("referer".to_owned(), "https://www.tiktok.com/".to_owned())]);
-    if let Some(token) = visitor {
+    let own = url.domain().is_some_and(|host| host == "tiktok.com" || host.ends_with(".tiktok.com"));
+    if let Some(token) = visitor.filter(|_| own) {
         headers.insert("cookie".to_owned(), format!("tt_chain_token={token}"));
     }
     headers
@@ -127,7 +127,7 @@ fn first_address(value: &Value, pointer: &str) -> Option<Url> {
     list(value, pointer).iter().filter_map(Value::as_str).find_map(address)
 }
 
-fn video(resource: &Resource, post: &Value, headers: &BTreeMap<String, String>) -> Option<Item> {
+fn video(resource: &Resource, post: &Value, visitor: Option<&str>) -> Option<Item> {
     let video = post.get("video")?;
     let duration = float(video, "/duration").filter(|seconds| *seconds > 0.0);
     let mut renditions: Vec<Rendition> =
@@ -153,8 +153,10 @@ fn video(resource: &Resource, post: &Value, headers: &BTreeMap<String, String>) 
     for rendition in &mut renditions {
         rendition.container = Some("mp4".into());
         rendition.audio_codec = Some("mp4a".into());
-        rendition.expires_at = rendition.url.as_ref().and_then(|url| expiry::told_by(url, "expire", 10));
-        rendition.headers.clone_from(headers);
+        if let Some(url) = &rendition.url {
+            rendition.expires_at = expiry::told_by(url, "expire", 10);
+            rendition.headers = headers(url, visitor);
+        }
     }
     renditions.sort_by_key(|version| {
         Reverse((version.short_side(), version.video_codec.as_deref() == Some("avc1"), version.bitrate))
@@ -192,7 +194,7 @@ fn codec(name: &str) -> &'static str {
 }
 
 /// The photos in order, then the sound they are shown to.
-fn slideshow(post: &Value, headers: &BTreeMap<String, String>) -> Vec<Item> {
+fn slideshow(post: &Value, visitor: Option<&str>) -> Vec<Item> {
     let photos = list(post, "/imagePost/images").iter().filter_map(|image| {
         let url = first_address(image, "/imageURL/urlList")?;
         let rendition = Rendition {
@@ -206,11 +208,11 @@ fn slideshow(post: &Value, headers: &BTreeMap<String, String>) -> Vec<Item> {
     });
     let photos: Vec<Item> = photos.collect();
     // A sound without a photo is no slideshow; a photo without its sound is.
-    let sound = if photos.is_empty() { None } else { sound(post, headers) };
+    let sound = if photos.is_empty() { None } else { sound(post, visitor) };
     photos.into_iter().chain(sound).collect()
 }
 
-fn sound(post: &Value, headers: &BTreeMap<String, String>) -> Option<Item> {
+fn sound(post: &Value, visitor: Option<&str>) -> Option<Item> {
     let url = link(post, "/music/playUrl").filter(|url| url.host_str() != Some("www.tiktok.com"))?;
     // `mime_type=audio_mpeg`, and m4a otherwise.
     let mpeg = url.query_pairs().any(|(key, value)| key == "mime_type" && value == "audio_mpeg")
@@ -219,7 +221,7 @@ fn sound(post: &Value, headers: &BTreeMap<String, String>) -> Option<Item> {
         container: Some(if mpeg { "mp3" } else { "m4a" }.into()),
         audio_codec: Some(if mpeg { "mp3" } else { "mp4a" }.into()),
         expires_at: expiry::told_by(&url, "expire", 10),
-        headers: headers.clone(),
+        headers: headers(&url, visitor),
         ..Rendition::at(url)
     };
     Some(Item {

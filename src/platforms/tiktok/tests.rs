@@ -63,6 +63,23 @@ fn a_video_has_all_playable_versions_best_first() {
 }
 
 #[test]
+fn the_visitors_cookie_goes_to_the_sites_own_domain_only() {
+    let mut data = fixture!("video");
+    let video = data.pointer_mut("/__DEFAULT_SCOPE__/webapp.video-detail/itemInfo/itemStruct/video").unwrap();
+    video["bitrateInfo"] = json!(null);
+    for (address, own) in [
+        ("https://v16-webapp-prime.tiktok.com/video/", true),
+        ("https://v19-web.tiktokcdn.example/video/", false),
+        ("https://eviltiktok.com/video/", false),
+    ] {
+        let video = data.pointer_mut("/__DEFAULT_SCOPE__/webapp.video-detail/itemInfo/itemStruct/video").unwrap();
+        video["playAddr"] = json!(address);
+        let headers = read(&data).unwrap().items[0].renditions[0].headers.clone();
+        assert_eq!(headers.contains_key("cookie"), own, "{address}");
+    }
+}
+
+#[test]
 fn without_its_versions_a_video_is_what_the_page_plays_and_then_what_it_offers_to_keep() {
     let mut data = fixture!("video");
     let video = data.pointer_mut("/__DEFAULT_SCOPE__/webapp.video-detail/itemInfo/itemStruct/video").unwrap();

@@ -48,8 +48,11 @@ async fn every_link_to_a_facebook_video_leads_to_it() {
     for spelling in [share.clone(), format!("https://fb.watch/{token}/"), link.replace("www.", "m.")] {
         assert_eq!(stage.resource(&spelling).await, video, "{spelling}");
     }
-    let reel = stage.api(&format!("https://www.facebook.com/reel/{}", video.id)).await.unwrap();
+    let reel_link = format!("https://www.facebook.com/reel/{}", video.id);
+    let reel = stage.api(&reel_link).await.unwrap();
     assert_eq!(reel.items, stage.api(&link).await.unwrap().items);
+    let (by_yt_dlp, _) = stage.cli(&reel_link, Tool::YtDlp).await.unwrap();
+    assert_eq!(comparable(&by_yt_dlp), comparable(&reel));
 }
 
 #[tokio::test]
