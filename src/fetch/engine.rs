@@ -169,6 +169,8 @@ pub(super) struct Segment {
     /// Where it came from, redirects followed: relative addresses in it are relative to this.
     pub(super) url: Url,
     pub(super) content_type: Option<String>,
+    /// What tells one version of the resource from another, where the server says.
+    pub(super) version: Option<String>,
 }
 
 impl Lane<'_> {
@@ -239,6 +241,7 @@ impl Lane<'_> {
             return Err(Broken::Final(too_large(max_bytes, wanted.or(told))));
         }
         let (address, content_type) = (response.url().clone(), answer::content_type(&response));
+        let version = answer::validator(&response);
         let (mut body, mut skip, mut watch) = (BytesMut::new(), skip, self.engine.patience.watch());
         loop {
             let chunk = match watch.wait(response.chunk()).await.map_err(Broken::Stalled)? {
@@ -265,7 +268,7 @@ impl Lane<'_> {
             let text = format!("a segment ended after {} bytes", body.len());
             return Err(Broken::Cut(Error::new(Kind::Network, text)));
         }
-        Ok(Segment { body: body.freeze(), url: address, content_type })
+        Ok(Segment { body: body.freeze(), url: address, content_type, version })
     }
 
     /// Waits until the bandwidth limits let so many bytes pass.

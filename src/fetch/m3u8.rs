@@ -82,6 +82,15 @@ pub struct Segment {
     pub discontinuity: bool,
 }
 
+impl Master {
+    /// The sound that belongs to a variant, if it comes apart: the one that a player takes when nobody chose.
+    pub fn sound_of(&self, variant: &Variant) -> Option<&Sound> {
+        let of_group = self.sounds.iter().filter(|sound| Some(&sound.group) == variant.audio.as_ref());
+        // The first of several that are as good.
+        of_group.min_by_key(|sound| !sound.default)
+    }
+}
+
 impl MediaPlaylist {
     /// Seconds in all.
     pub fn seconds(&self) -> f64 {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use url::Url;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Larger than a playlist of a whole day in segments of two seconds with signed addresses.
-const MAX_MANIFEST: usize = 16 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long one may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,10 +40,17 @@ pub async fn load(client: &Client, url: &Url, headers: &BTreeMap<String, String>
             _ => error,
         })?;
         let url = response.url().clone();
-        let body = net::read_body(response, MAX_MANIFEST).await?;
-        let text = String::from_utf8(body.into()).map_err(|_| Error::platform_changed("a manifest that is no text"))?;
-        Ok(Manifest { text, url })
+        let body = net::read_body(response, MAX_BYTES).await?;
+        Ok(Manifest { text: text(body)?, url })
     };
     let late = |_| Error::new(Kind::Timeout, format!("no manifest within {TIMEOUT:?}"));
     tokio::time::timeout(TIMEOUT, load).await.map_err(late)?
+}
+
+/// The text that a manifest's bytes are.
+///
+/// # Errors
+/// `platform_changed` when they are none.
+pub(super) fn text(body: Bytes) -> Result<String> {
+    String::from_utf8(body.into()).map_err(|_| Error::platform_changed("a manifest that is no text"))
 }

@@ -12,6 +12,7 @@ mod hls;
 mod hosts;
 pub mod m3u8;
 pub mod manifest;
+pub mod mpd;
 mod parallel;
 mod part;
 mod partial;
@@ -22,6 +23,7 @@ mod ramp;
 mod ranges;
 mod select;
 pub mod sniff;
+mod stream;
 mod transfer;
 
 #[cfg(test)]
@@ -29,7 +31,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 pub use partial::sweep as sweep_partials;
@@ -110,7 +112,7 @@ impl Fetcher {
             // Boxed, because a stream of plain closures makes this future too general for the compiler to call `Send`.
             loads.push(self.one(&download, &tally, &bandwidth, index, stem, selection).boxed());
         }
-        let all = stream::iter(loads).buffered(PARALLEL).try_collect();
+        let all = futures_util::stream::iter(loads).buffered(PARALLEL).try_collect();
         tokio::select! {
             biased;
             () = download.cancel.cancelled() => Err(Error::cancelled()),

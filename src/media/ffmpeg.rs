@@ -274,6 +274,11 @@ impl Args {
     pub(super) fn m4a(self, path: &Path) -> Self {
         self.arg("-map_metadata -1 -map_chapters -1 -movflags +faststart -f ipod").path(path)
     }
+
+    /// Adds an output for codecs that mp4 does not know.
+    pub(super) fn matroska(self, path: &Path) -> Self {
+        self.arg("-map_metadata -1 -f matroska").path(path)
+    }
 }
 
 #[cfg(test)]

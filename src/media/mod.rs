@@ -15,6 +15,7 @@ mod budget;
 mod encode;
 mod ffmpeg;
 mod image;
+mod join;
 mod names;
 mod plan;
 mod probe;
@@ -37,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     bmff::Outline,
     budget::Rules,
-    ffmpeg::{Args, Ended, Run, Runner},
+    ffmpeg::{Args, Ended, Runner},
     plan::{Plan, Step},
     probe::Probe,
     sniff::Sniffed,
@@ -48,11 +49,6 @@ use crate::{
     settings::Compression,
     tools::Tools,
 };
-
-/// Seconds a mux may take, and one more for this many bytes.
-const MUX_SECONDS: u64 = 120;
-/// See [`MUX_SECONDS`].
-const MUX_BYTES_A_SECOND: u64 = 4 << 20;
 
 /// Probing and fitting. Cheap to share behind an `Arc`.
 pub struct Media {
@@ -164,56 +160,6 @@ impl Media {
         })
     }
 
-    /// Joins a picture and a sound file without re-encoding, as an mp4 (Matroska for codecs that mp4 does not know). Only
-    /// sound that mp4 players don't know is encoded.
-    ///
-    /// # Errors
-    /// `platform_changed` when they are not what they should be, `tool_failed` when ffmpeg cannot join them.
-    pub async fn mux(&self, video: &Path, audio: &Path, out: &Path, cancel: &CancellationToken) -> Result<()> {
-        // Beside the result, so that it can be moved into place.
-        let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let scratch = scratch(dir)?;
-        // Nothing was to be fitted yet: what the platform sent is no media.
-        let odd = |error: Error| match error.kind() {
-            Kind::CannotFit => Error::platform_changed(error.operator_text()),
-            _ => error,
-        };
-        let picture = self.probe(&Source::file(video), scratch.path(), cancel).await.map_err(odd)?;
-        let sound = self.probe(&Source::file(audio), scratch.path(), cancel).await.map_err(odd)?;
-        let (Some(picture), Some(track)) = (&picture.video, &sound.audio) else {
-            return Err(Error::new(
-                Kind::PlatformChanged,
-                "a picture and a sound file to join lack the one or the other",
-            ));
-        };
-        let bytes = work::size(video).await + work::size(audio).await;
-        let made = scratch.path().join("mux");
-        let copied = matches!(track.codec.as_str(), "aac" | "mp3");
-        let args = Args::new()
-            .input(video, self.runner.threads)
-            .input(audio, self.runner.threads)
-            .arg(format!("-map 0:{} -map 1:{} -c:v copy", picture.index, track.index))
-            .arg(if copied { "-c:a copy" } else { "-c:a aac -b:a 160k -ac 2" });
-        let args = if matches!(picture.codec.as_str(), "vp8" | "theora") {
-            args.arg("-map_metadata -1 -f matroska").path(&made)
-        } else {
-            args.mp4(&made)
-        };
-        let run = Run {
-            args,
-            dir: scratch.path(),
-            deadline: std::time::Duration::from_secs(MUX_SECONDS + bytes / MUX_BYTES_A_SECOND),
-            // Room for tables and for sound that grows by being encoded.
-            file_bytes: Some(bytes.saturating_mul(2).saturating_add(64 << 20)),
-            on_tick: &mut |_| {},
-        };
-        match self.runner.run(run, cancel).await? {
-            Ended::Well(_) => Ok(tokio::fs::rename(&made, out).await?),
-            Ended::TooBig => Err(Error::internal("joining picture and sound gave more than both together")),
-            Ended::Badly(error) => Err(error.into()),
-        }
-    }
-
     /// What fitting would do, in words, without doing it: "copy", "remux", "encode to 9.9 MB at 720p" or the reason it cannot.
     ///
     /// # Errors
@@ -323,18 +269,8 @@ impl Media {
             return Ok(Examined { source, probe, outline });
         }
         let fixed = dir.join("timed.mkv");
-        let mut args = Args::new().input(path, self.runner.threads);
-        for index in probe.wanted() {
-            args = args.arg(format!("-map 0:{index}"));
-        }
-        let run = Run {
-            args: args.arg("-c copy -f matroska").path(&fixed),
-            dir,
-            deadline: std::time::Duration::from_secs(MUX_SECONDS + probe.size / MUX_BYTES_A_SECOND),
-            file_bytes: Some(probe.size.saturating_mul(2).saturating_add(16 << 20)),
-            on_tick: &mut |_| {},
-        };
-        match self.runner.run(run, cancel).await? {
+        let output = Args::new().arg("-f matroska").path(&fixed);
+        match self.copy(path, &probe, output, dir, cancel).await? {
             Ended::Well(_) => {
                 let source = Source::file(&fixed);
                 let timed = self.probe(&source, dir, cancel).await?;

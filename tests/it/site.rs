@@ -156,6 +156,15 @@ async fn page(requests: &Mutex<Vec<String>>, request: Request<Incoming>) -> Resp
                 codecs="avc1.42c00a"><BaseURL>{to}</BaseURL></Representation></AdaptationSet></Period></MPD>"#
             ),
         ),
+        ["segments.mpd"] => typed(
+            "application/dash+xml",
+            format!(
+                r#"<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"
+                mediaPresentationDuration="PT2S"><Period><AdaptationSet mimeType="video/mp4">
+                <Representation id="1" bandwidth="1000"><SegmentList duration="1"><SegmentURL media="/good.ts"/>
+                <SegmentURL media="{to}"/></SegmentList></Representation></AdaptationSet></Period></MPD>"#
+            ),
+        ),
         ["embed.html"] => html(format!(r#"<video src="{to}"></video>"#)),
         ["source.html"] => html(format!(r#"<video><source src="{to}" type="video/mp4"></video>"#)),
         ["og.html"] => html(format!(

@@ -1,64 +1,40 @@
-//! Reading a DASH manifest whose representations are whole files: picture and sound apart, each at one address.
+//! Reading a DASH manifest: which streams there are, picture and sound apart.
 
-use dash_mpd_core::{AdaptationSet, BaseURL, MPD, Representation};
+use std::cmp::Reverse;
+
 use url::Url;
 
-use crate::model::{Error, Rendition, Result, Streams};
+use crate::{
+    fetch::mpd::{self, Stream},
+    model::{Error, Protocol, Rendition, Result, Streams},
+};
 
 /// The renditions of a manifest, pictures before sounds, each best first, and its duration in seconds. `base` is the
 /// manifest's own address. Sizes are estimated from bandwidth and duration (`known_duration` where the manifest has
-/// none).
+/// none). Streams that are whole files are loaded as such; those in segments by way of the manifest.
 ///
 /// # Errors
-/// `platform_changed` for what is no manifest, or one whose streams come in segments only.
+/// `live` when it is still running; `platform_changed` for what is no manifest, or one without streams that can be loaded.
 pub fn renditions(xml: &str, base: &Url, known_duration: Option<f64>) -> Result<(Vec<Rendition>, Option<f64>)> {
-    let mpd = dash_mpd_core::parse(xml).map_err(|_| Error::platform_changed("a DASH manifest that does not parse"))?;
-    let duration = duration(&mpd).or(known_duration);
-    let base = joined(base, &mpd.base_url);
-    let mut found = Vec::new();
-    // Videos of one post have one period; of several only the first would be whole.
-    for period in mpd.periods.iter().take(1) {
-        let base = joined(&base, &period.BaseURL);
-        for set in &period.adaptations {
-            let base = joined(&base, &set.BaseURL);
-            for representation in &set.representations {
-                found.extend(rendition(set, representation, &base, duration));
-            }
-        }
-    }
+    let manifest = mpd::parse(xml, base)?;
+    let duration = manifest.seconds.or(known_duration);
+    let mut found: Vec<Rendition> =
+        manifest.streams()?.iter().filter_map(|stream| rendition(stream, base, duration)).collect();
     if found.is_empty() {
-        return Err(Error::platform_changed("a DASH manifest without whole files"));
+        return Err(Error::platform_changed("a DASH manifest without streams that can be loaded"));
     }
-    found.sort_by_key(|r| (r.streams == Streams::AudioOnly, std::cmp::Reverse((r.short_side(), r.bitrate))));
+    found.sort_by_key(|r| (r.streams == Streams::AudioOnly, Reverse((r.short_side(), r.bitrate))));
     Ok((found, duration))
 }
 
-fn duration(mpd: &MPD) -> Option<f64> {
-    let told = mpd.mediaPresentationDuration.or_else(|| mpd.periods.first()?.duration)?;
-    Some(told.as_secs_f64()).filter(|seconds| *seconds > 0.0)
-}
-
-/// The address below which the next level's addresses lie.
-fn joined(base: &Url, element: &[BaseURL]) -> Url {
-    element.first().and_then(|element| base.join(element.base.trim()).ok()).unwrap_or_else(|| base.clone())
-}
-
-fn rendition(
-    set: &AdaptationSet,
-    representation: &Representation,
-    base: &Url,
-    duration: Option<f64>,
-) -> Option<Rendition> {
-    let in_segments = representation.SegmentTemplate.is_some()
-        || representation.SegmentList.is_some()
-        || set.SegmentTemplate.is_some()
-        || set.SegmentList.is_some();
-    let protected = !set.ContentProtection.is_empty() || !representation.ContentProtection.is_empty();
-    if in_segments || protected || representation.BaseURL.is_empty() {
-        return None;
-    }
-    let url = joined(base, &representation.BaseURL);
-    matches!(url.scheme(), "http" | "https").then_some(())?;
+fn rendition(stream: &Stream<'_>, manifest: &Url, duration: Option<f64>) -> Option<Rendition> {
+    let (set, representation) = (stream.set, stream.representation);
+    let (url, protocol) = match stream.file() {
+        Some(url) => (url.clone(), Protocol::File),
+        // Without an id it could not be found again, and one whose pieces are not understood cannot be loaded.
+        None if representation.id.is_some() && stream.pieces().is_ok() => (manifest.clone(), Protocol::Dash),
+        None => return None,
+    };
     let mime = representation.mimeType.as_ref().or(set.mimeType.as_ref()).map(String::as_str).unwrap_or_default();
     let content = representation.contentType.as_ref().or(set.contentType.as_ref()).map(String::as_str);
     let codecs = representation.codecs.clone().or_else(|| set.codecs.clone());
@@ -71,6 +47,7 @@ fn rendition(
     let pixels = |own: Option<u64>, of_set: Option<u64>| own.or(of_set).and_then(|n| u32::try_from(n).ok());
     Some(Rendition {
         format_id: representation.id.clone(),
+        protocol,
         streams,
         container: Some(match mime.rsplit('/').next() {
             Some("webm") => "webm".into(),
@@ -131,11 +108,33 @@ mod tests {
         assert_eq!(found[0].container.as_deref(), Some("mp4"));
         assert_eq!(found[2].container.as_deref(), Some("m4a"));
         assert!((found[0].fps.unwrap() - 29.97).abs() < 0.01);
-        assert!(found.iter().all(|r| !r.bytes_exact));
+        assert!(found.iter().all(|r| !r.bytes_exact && r.protocol == Protocol::File));
     }
 
     #[test]
-    fn what_is_no_manifest_or_has_no_whole_files_is_not_understood() {
+    fn streams_in_segments_are_loaded_by_way_of_the_manifest() {
+        let xml = r#"<MPD mediaPresentationDuration="PT4S"><Period>
+            <AdaptationSet mimeType="audio/webm"><Representation id="a" bandwidth="64000" codecs="opus">
+            <SegmentList><SegmentURL media="1"/></SegmentList></Representation></AdaptationSet>
+            <AdaptationSet mimeType="video/mp4"><SegmentTemplate media="$Number$.m4s" duration="2"/>
+            <Representation id="v" bandwidth="800000" height="360" width="640"/>
+            <Representation bandwidth="900000" height="720" width="1280"/></AdaptationSet></Period></MPD>"#;
+        let (found, _) = renditions(xml, &base(), None).unwrap();
+        let row = |r: &Rendition| {
+            assert_eq!((r.protocol, r.url.as_ref()), (Protocol::Dash, Some(&base())));
+            (r.format_id.clone().unwrap(), r.streams, r.container.clone().unwrap(), r.bytes)
+        };
+        assert_eq!(
+            found.iter().map(row).collect::<Vec<_>>(),
+            [
+                ("v".to_owned(), Streams::VideoOnly, "mp4".to_owned(), Some(400_000)),
+                ("a".to_owned(), Streams::AudioOnly, "webm".to_owned(), Some(32_000)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_manifest_or_tells_no_segments_is_not_understood() {
         let segments = r#"<MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet mimeType="video/mp4">
             <SegmentTemplate media="$Number$.m4s"/><Representation id="1" bandwidth="1"/></AdaptationSet></Period></MPD>"#;
         let file_scheme = r#"<MPD><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1">

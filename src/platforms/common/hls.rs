@@ -75,7 +75,7 @@ fn renditions(master: &Master, headers: &BTreeMap<String, String>, seconds: Opti
         }
         let (video, audio) = codecs(variant);
         let sound_only = variant.resolution.is_none() && video.is_none() && audio.is_some();
-        let sound_apart = !sound_only && master.sounds.iter().any(|sound| Some(&sound.group) == variant.audio.as_ref());
+        let sound_apart = !sound_only && master.sound_of(variant).is_some();
         let told = variant.average_bandwidth.or(variant.bandwidth);
         let bitrate = if sound_apart { told.map(|bits| bits.saturating_sub(SOUND_BITS).max(1)) } else { told };
         found.push(Rendition {
@@ -117,9 +117,7 @@ fn sounds(master: &Master) -> Vec<(Url, Option<String>)> {
     variants.sort_by_key(|variant| Reverse(variant.bandwidth));
     let mut found: Vec<(Url, Option<String>)> = Vec::new();
     for variant in variants {
-        let of_group = master.sounds.iter().filter(|sound| Some(&sound.group) == variant.audio.as_ref());
-        // The first of several that are as good.
-        let Some(sound) = of_group.min_by_key(|sound| !sound.default) else { continue };
+        let Some(sound) = master.sound_of(variant) else { continue };
         if found.iter().all(|(url, _)| *url != sound.url) {
             found.push((sound.url.clone(), codecs(variant).1));
         }

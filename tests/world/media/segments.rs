@@ -14,7 +14,7 @@ pub const MANIFESTS: [&str; 4] = ["number.mpd", "time.mpd", "list.mpd", "ranges.
 /// SegmentTemplate with `$Number$` and a duration; `time.mpd`: with `$Time$` and a timeline; `list.mpd`: SegmentList;
 /// `ranges.mpd`: SegmentList of byte ranges of one file.
 pub fn segmented(seed: u32) -> PathBuf {
-    make(&format!("segmented-{seed}"), |folder| {
+    make(&format!("segmented-dash-{seed}"), |folder| {
         fs::create_dir_all(folder).expect("a folder");
         for (size, name) in [((640, 360), "high.mp4"), ((320, 180), "low.mp4")] {
             let mut ffmpeg = ffmpeg();
@@ -23,7 +23,8 @@ pub fn segmented(seed: u32) -> PathBuf {
             run(ffmpeg.arg(folder.join(name)));
         }
         let mut ffmpeg = ffmpeg();
-        ffmpeg.args(["-f", "lavfi", "-i", &tone(seed), "-t", "6", "-c:a", "aac", "-b:a", "128k"]);
+        // A little shorter: ffmpeg would put the encoder's priming into a fourth segment that the manifests do not tell.
+        ffmpeg.args(["-f", "lavfi", "-i", &tone(seed), "-t", "5.9", "-c:a", "aac", "-b:a", "128k"]);
         run(ffmpeg.arg(folder.join("sound.m4a")));
         for (name, way, segment) in [
             ("number", &["-use_template", "1", "-use_timeline", "0"][..], "$Number%05d$"),

@@ -1,6 +1,6 @@
 //! Faults on demand: what goes wrong on the real web, planted by stories.
 
-use std::{sync::Mutex, time::Duration};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
@@ -33,10 +33,18 @@ pub enum FaultKind {
     Reset,
     /// The right answer, but the connection is reset in the middle of its body.
     ResetMidway,
+    /// The right answer, but the connection is reset after so many bytes of its body.
+    ResetAt(u64),
+    /// The right answer, but nothing comes after so many bytes of its body, and the connection stays open.
+    StallAt(u64),
     /// The right answer, one byte every 100 ms.
     Drip,
     /// The right answer with its whole `Content-Length`, but the connection ends after half of the body.
     Truncate,
+    /// The right answer with a `Content-Length` that is so much too large or too small.
+    WrongLength(i64),
+    /// This file instead of the right one: somebody replaced it, and so its `ETag` is another.
+    Replaced(PathBuf),
     /// 200 with an HTML page.
     HtmlForJson,
     /// 200 with JSON of a shape nobody knows.
@@ -58,6 +66,8 @@ pub struct Fault {
     pub path_contains: String,
     /// What goes wrong.
     pub kind: FaultKind,
+    /// How many matching requests it lets pass before it meets one.
+    pub spares: u32,
     /// How many requests it meets; `None`: all.
     pub times: Option<u32>,
     /// Only requests with exactly this `User-Agent`; `None`: any.
@@ -67,12 +77,18 @@ pub struct Fault {
 impl Fault {
     /// A fault that meets every matching request.
     pub fn on(host: &str, path_contains: &str, kind: FaultKind) -> Self {
-        Self { host: host.into(), path_contains: path_contains.into(), kind, times: None, agent: None }
+        Self { host: host.into(), path_contains: path_contains.into(), kind, spares: 0, times: None, agent: None }
     }
 
     /// Meets only requests with exactly this `User-Agent`.
     pub fn only_agent(mut self, agent: &str) -> Self {
         self.agent = Some(agent.to_owned());
+        self
+    }
+
+    /// Lets the first `spares` matching requests pass.
+    pub fn after(mut self, spares: u32) -> Self {
+        self.spares = spares;
         self
     }
 
@@ -107,12 +123,21 @@ impl Faults {
             Some(query) => format!("{}?{query}", request.path),
             None => request.path.clone(),
         };
-        let fault = planted.iter_mut().find(|fault| {
-            (fault.host.is_empty() || fault.host == request.host)
-                && target.contains(&fault.path_contains)
-                && fault.agent.as_deref().is_none_or(|agent| request.header("user-agent") == Some(agent))
-                && fault.times != Some(0)
-        })?;
+        let fault = planted
+            .iter_mut()
+            .filter(|fault| {
+                (fault.host.is_empty() || fault.host == request.host)
+                    && target.contains(&fault.path_contains)
+                    && fault.agent.as_deref().is_none_or(|agent| request.header("user-agent") == Some(agent))
+                    && fault.times != Some(0)
+            })
+            .find_map(|fault| match fault.spares.checked_sub(1) {
+                Some(left) => {
+                    fault.spares = left;
+                    None
+                }
+                None => Some(fault),
+            })?;
         if let Some(times) = &mut fault.times {
             *times -= 1;
         }
@@ -138,14 +163,16 @@ pub(super) fn instead(kind: &FaultKind, request: &Request) -> Option<Reply> {
             Reply::json(&serde_json::json!({"status": "ok", "payload": {"version": 7, "nodes": []}}))
         }
         FaultKind::Redirect(to) => Reply::redirect(to),
+        FaultKind::Replaced(file) => Reply::file(file, "video/mp4"),
         FaultKind::Reset
         | FaultKind::ResetMidway
+        | FaultKind::ResetAt(_)
+        | FaultKind::StallAt(_)
         | FaultKind::Drip
         | FaultKind::Truncate
-        | FaultKind::Hang
-        | FaultKind::Throttle(_) => {
-            return None;
-        }
+        | FaultKind::WrongLength(_)
+        | FaultKind::Throttle(_)
+        | FaultKind::Hang => return None,
     })
 }
 
@@ -158,9 +185,9 @@ fn rate_limited(request: &Request) -> Reply {
     }
 }
 
-/// The body cut off in the middle; `at_cut` runs just before.
-pub(super) fn cut_in_half(body: WireBody, length: u64, at_cut: impl FnOnce() + Send + 'static) -> WireBody {
-    let state = (body, length / 2, Some(at_cut));
+/// The body cut off after `at` bytes; `at_cut` runs just before.
+pub(super) fn cut_off(body: WireBody, at: u64, at_cut: impl FnOnce() + Send + 'static) -> WireBody {
+    let state = (body, at, Some(at_cut));
     let frames = stream::unfold(state, |(mut body, mut left, mut at_cut)| async move {
         if left > 0
             && let Some(Ok(frame)) = body.frame().await
@@ -175,6 +202,20 @@ pub(super) fn cut_in_half(body: WireBody, length: u64, at_cut: impl FnOnce() + S
         tokio::time::sleep(LEAVE).await;
         cut();
         Some((Err(std::io::Error::other("cut off on purpose")), (body, 0, None)))
+    });
+    StreamBody::new(Box::pin(frames)).boxed_unsync()
+}
+
+/// The first `at` bytes of the body, and then nothing.
+pub(super) fn stall(body: WireBody, at: u64) -> WireBody {
+    let frames = stream::unfold((body, at), |(mut body, mut left)| async move {
+        if left == 0 {
+            std::future::pending::<()>().await;
+        }
+        let mut data = body.frame().await?.ok()?.into_data().unwrap_or_default();
+        data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= data.len() as u64;
+        Some((Ok(Frame::data(data)), (body, left)))
     });
     StreamBody::new(Box::pin(frames)).boxed_unsync()
 }

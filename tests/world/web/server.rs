@@ -209,10 +209,21 @@ async fn answer(
             let rate = *rate;
             response.map(|body| faults::throttle(body, rate))
         }
-        Some(FaultKind::Truncate) => cut(response, || {}),
-        Some(FaultKind::ResetMidway) => {
+        Some(FaultKind::StallAt(at)) => response.map(|body| faults::stall(body, *at)),
+        Some(FaultKind::Truncate) => {
+            let half = content_length(&response) / 2;
+            response.map(|body| faults::cut_off(body, half, || {}))
+        }
+        Some(kind @ (FaultKind::ResetMidway | FaultKind::ResetAt(_))) => {
+            let at = if let FaultKind::ResetAt(at) = kind { *at } else { content_length(&response) / 2 };
             let cutter = cutter.clone();
-            cut(response, move || cutter.reset_on_close())
+            response.map(|body| faults::cut_off(body, at, move || cutter.reset_on_close()))
+        }
+        Some(FaultKind::WrongLength(by)) => {
+            let told = content_length(&response).saturating_add_signed(*by);
+            let mut response = response;
+            response.headers_mut().insert("content-length", told.into());
+            response
         }
         _ => response,
     };
@@ -225,9 +236,9 @@ async fn answer(
     Ok(response)
 }
 
-fn cut(response: Response<WireBody>, at_cut: impl FnOnce() + Send + 'static) -> Response<WireBody> {
-    let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
-    response.map(|body| faults::cut_in_half(body, length.unwrap_or(0), at_cut))
+/// 0 where none is told.
+fn content_length(response: &Response<WireBody>) -> u64 {
+    response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
 async fn on_the_wire(reply: Reply, request: &Request, world: &World) -> Response<WireBody> {
