@@ -4,10 +4,11 @@
 //! signed addresses at their finer levels. So every finished line passes [`Redaction`] before it reaches standard error.
 
 use std::{
-    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
     io::{self, Write},
-    path::Path,
-    sync::{Arc, LazyLock},
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use regex::Regex;
@@ -17,6 +18,7 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::{
     model::redact,
+    net::{self, Sessions},
     settings::{PLATFORM_SPECS, Settings},
 };
 
@@ -43,6 +45,9 @@ const SHORTEST_SECRET: usize = 8;
 /// More cookies than this are not searched for one by one; the patterns still catch them by their names.
 const MOST_COOKIES: usize = 500;
 
+/// The same for all files together, over the life of the process.
+const MOST_SECRETS: usize = 4000;
+
 // Between a telling name and its value stand quotes, perhaps escaped.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     constant(
@@ -66,12 +71,55 @@ fn constant(text: &str) -> Regex {
 /// Takes secrets out of finished lines.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
-    known: Option<Arc<Regex>>,
+    known: Arc<Mutex<Known>>,
     json: bool,
 }
 
+/// The secrets known by heart.
+#[derive(Default)]
+struct Known {
+    secrets: BTreeSet<String>,
+    pattern: Option<Regex>,
+    /// The cookies files, each with the version of it that was read.
+    files: BTreeMap<PathBuf, Option<String>>,
+}
+
+impl fmt::Debug for Known {
+    /// Never a value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Known({} secrets)", self.secrets.len())
+    }
+}
+
+impl Known {
+    /// Learns the cookies of files that are new or have changed. What was a secret before stays one.
+    fn refresh(&mut self) {
+        let mut learned = false;
+        for (path, version) in &mut self.files {
+            let Ok(metadata) = path.metadata() else { continue };
+            let now = net::cookies::version(&metadata);
+            if version.as_ref() != Some(&now) {
+                *version = Some(now);
+                let values = cookie_values(path).into_iter().filter(|value| value.len() >= SHORTEST_SECRET);
+                let room = MOST_SECRETS.saturating_sub(self.secrets.len());
+                self.secrets.extend(values.take(room));
+                learned = true;
+            }
+        }
+        if learned || self.pattern.is_none() {
+            // The longest first, so that no end of a secret stays behind when another one begins like it.
+            let mut secrets: Vec<&String> = self.secrets.iter().collect();
+            secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            let any = secrets.iter().map(|secret| regex::escape(secret)).collect::<Vec<_>>().join("|");
+            // An empty pattern would match everywhere.
+            self.pattern = if any.is_empty() { None } else { Regex::new(&any).ok() };
+        }
+    }
+}
+
 impl Redaction {
-    /// Knows the secrets of these settings by heart, whatever they look like: tokens, platform secrets, cookies.
+    /// Knows the secrets of these settings by heart, whatever they look like: tokens, platform secrets, cookies. Cookies are
+    /// learned anew when their file changes: before the next line is written, whoever writes it.
     pub fn new(settings: &Settings) -> Self {
         let mut secrets: Vec<String> = Vec::new();
         secrets.extend(settings.discord.token.iter().map(|token| token.expose_secret().to_owned()));
@@ -83,15 +131,32 @@ impl Redaction {
             secrets.extend(params.map(|(_, value)| value.expose_secret().to_owned()));
         }
         secrets.extend(settings.network.proxy.iter().filter_map(|proxy| proxy.password().map(str::to_owned)));
-        if let Some(path) = &settings.gallery_dl.cookies_file {
-            secrets.extend(cookie_values(path));
-        }
         secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
-        // The longest first, so that no end of a secret stays behind when another one begins like it.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let any = secrets.iter().map(|secret| regex::escape(secret)).collect::<Vec<_>>().join("|");
-        let known = if any.is_empty() { None } else { Regex::new(&any).ok().map(Arc::new) };
-        Self { known, json: settings.log.json }
+        let sessions = Sessions::new(settings);
+        let files = sessions.files().into_iter().map(|(_, path)| (path.to_owned(), None)).collect();
+        let mut known = Known { secrets: secrets.into_iter().collect(), pattern: None, files };
+        known.refresh();
+        Self { known: Arc::new(Mutex::new(known)), json: settings.log.json }
+    }
+
+    /// Whether any secret that is known by heart stands in a text.
+    pub fn finds_known(&self, text: &str) -> bool {
+        self.pattern().is_some_and(|pattern| pattern.is_match(text))
+    }
+
+    /// The text without the secrets that are known by heart.
+    pub fn without_known(&self, text: &str) -> String {
+        match self.pattern() {
+            Some(pattern) => pattern.replace_all(text, MASK).into_owned(),
+            None => text.to_owned(),
+        }
+    }
+
+    fn pattern(&self) -> Option<Regex> {
+        // What a panic left behind is still a set of secrets.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.refresh();
+        known.pattern.clone()
     }
 
     /// The line without secrets.
@@ -122,10 +187,7 @@ impl Redaction {
     fn text(&self, text: &str) -> String {
         let end = text.len() - text.trim_end_matches(['\n', '\r']).len();
         let (text, end) = text.split_at(text.len() - end);
-        let text = match &self.known {
-            Some(known) => known.replace_all(text, MASK),
-            None => Cow::Borrowed(text),
-        };
+        let text = self.without_known(text);
         // Ours first: the general patterns would take `Some(` for the value and leave what is in it.
         let text = PAIR.replace_all(&text, format!("$1$2{MASK}"));
         let text = redact::text(&text);
@@ -258,8 +320,13 @@ mod tests {
         std::fs::write(&path, file).unwrap();
         let mut settings = settings(false);
         settings.gallery_dl.cookies_file = Some(path);
-        let clean = Redaction::new(&settings).line("odd: secretsecret and othersecret\n");
-        assert_eq!(clean, "odd: [masked] and [masked]\n");
+        let redaction = Redaction::new(&settings);
+        let line = "odd: secretsecret and othersecret and latersecret\n";
+        assert_eq!(redaction.line(line), "odd: [masked] and [masked] and latersecret\n");
+        // The operator signs in again while the bot runs: the old ones stay secrets.
+        let path = dir.path().join("cookies.txt");
+        std::fs::write(&path, ".x.com\tTRUE\t/\tTRUE\t0\ta\tlatersecret\n").unwrap();
+        assert_eq!(redaction.line(line), "odd: [masked] and [masked] and [masked]\n");
     }
 
     #[test]

@@ -67,6 +67,7 @@ impl Bench {
             options: &options,
             max_bytes: self.settings.downloads.max_file_bytes,
             prefer_below: None,
+            cookies: None,
             dir: dir.path(),
             progress: &Progress::ignored(),
             cancel: &CancellationToken::new(),

@@ -10,6 +10,7 @@ use crate::{
     deliver::{MAX_CAPTION, caption, escape},
     jobs::JobsStatus,
     model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase},
+    net::SessionState,
     strategy::PlatformHealth,
 };
 
@@ -158,6 +159,14 @@ pub fn strategies(health: &[PlatformHealth]) -> String {
         }
         if let Some(code) = &platform.last_error {
             let _ = write!(text, ", last failure `{code}`");
+        }
+        match platform.session {
+            Some(state) if state.is_over() => {
+                text.push_str("; ⚠️ its session is over: the operator must sign in again")
+            }
+            Some(SessionState::EndsSoon { .. }) => text.push_str("; its session ends soon"),
+            Some(SessionState::Good) => text.push_str("; signed in"),
+            _ => {}
         }
     }
     cut(&text)

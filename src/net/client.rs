@@ -2,12 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use chrono::Utc;
 use reqwest::{Certificate, ClientBuilder, Method, Proxy, RequestBuilder, Response, header, redirect};
 use url::Url;
 
 use super::{
-    cookies::Jar,
+    cookies::Attached,
     resolver::{Guard, GuardedResolver},
     response::{blocked, check_status, fault},
 };
@@ -41,7 +40,7 @@ pub struct Client {
     /// Speaks HTTP/1.1 only, so that parallel requests have a connection each.
     files: reqwest::Client,
     guard: Arc<Guard>,
-    cookies: Option<Arc<Jar>>,
+    cookies: Option<Attached>,
 }
 
 impl Client {
@@ -60,7 +59,7 @@ impl Client {
     }
 
     /// The same client, sending these cookies to their own domains. Redirects to another host lose them.
-    pub(super) fn with_cookies(&self, cookies: Arc<Jar>) -> Self {
+    pub(super) fn with_cookies(&self, cookies: Attached) -> Self {
         Self { cookies: Some(cookies), ..self.clone() }
     }
 
@@ -89,9 +88,9 @@ impl Client {
         let mut request = request.build().map_err(fault)?;
         // Judged again and sent by our own client, whoever made the request.
         self.guard.policy().check_url(request.url()).map_err(|refusal| blocked(&refusal))?;
-        if let Some(jar) = &self.cookies
+        if let Some(attached) = &self.cookies
             && !request.headers().contains_key(header::COOKIE)
-            && let Some(cookies) = jar.header_for(request.url(), Utc::now())
+            && let Some(cookies) = attached.header_for(request.url())
         {
             let mut value = header::HeaderValue::from_str(&cookies)
                 .map_err(|_| Error::internal("a cookie of the cookies file cannot be sent: it has odd characters"))?;

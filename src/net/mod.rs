@@ -22,7 +22,7 @@ pub mod response;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 pub use client::{Client, USER_AGENT};
-pub use cookies::{Jar, Session};
+pub use cookies::{Jar, Scope, Session, SessionState, Sessions, ToolCookies};
 pub use proxy::{ProxyLog, ToolProxy};
 pub use resolver::{NameSource, SystemNames};
 pub use response::{check_status, fault, read_body, read_json, refusal};

@@ -49,6 +49,11 @@ pub trait Platform: Send + Sync {
     /// platforms that are on any host.
     fn domains(&self) -> &'static [&'static str];
 
+    /// The cookies that a session on it stands or falls with; one of them is enough. Empty where that is not known.
+    fn login_cookies(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Links and what they are, for tests.
     #[cfg(test)]
     fn links(&self) -> &'static [(&'static str, &'static str)];
@@ -77,6 +82,16 @@ pub trait Platform: Send + Sync {
     /// Makes what a tool told equal to what the in-process path tells: `raw` is the tool's own JSON (yt-dlp: its info
     /// dict first; gallery-dl: one keyword dict a file), `metadata` the generic reading of it.
     fn refine(&self, _resource: &Resource, _tool: Tool, _raw: &[serde_json::Value], _metadata: &mut MediaMetadata) {}
+}
+
+/// Whose cookies a platform gets. `resource`: what is asked for, which tells the host where a platform is on any.
+pub fn scope<'a>(platform: &'a dyn Platform, resource: Option<&'a Resource>) -> net::Scope<'a> {
+    net::Scope {
+        platform: platform.id().0,
+        domains: platform.domains(),
+        login: platform.login_cookies(),
+        link: resource.map(|resource| &resource.canonical),
+    }
 }
 
 /// How a tool is to be called for one resource.

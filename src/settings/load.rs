@@ -14,7 +14,7 @@ use super::{
     parse,
     schema::{PlatformSettings, Settings},
     sources::{self, Given},
-    table::{PLATFORM_SPECS, SPECS, USE_API_CLIENT},
+    table::{COOKIES_FILE, COOKIES_FROM_BROWSER, PLATFORM_SPECS, SPECS, USE_API_CLIENT},
 };
 
 /// `config/default.toml` as it was when this was built.
@@ -212,9 +212,10 @@ fn apply(
         };
         let spec = PLATFORM_SPECS.iter().find(|spec| spec.platform == platform && spec.key == key);
         // A key that nobody documented may be anything: treat it as a secret.
-        let secret = spec.is_none_or(|spec| spec.secret);
+        let common = matches!(key, COOKIES_FILE | COOKIES_FROM_BROWSER);
+        let secret = !common && spec.is_none_or(|spec| spec.secret);
         let name = sources::name_of(path);
-        if let (None, Some(near)) = (spec, sources::near_platform_key(platform, key)) {
+        if let (None, false, Some(near)) = (spec, common, sources::near_platform_key(platform, key)) {
             let near = sources::name_of(&format!("platforms.{platform}.{near}"));
             warnings.push(format!("{source}: unknown setting {name}, did you mean {near}?"));
         }
@@ -231,13 +232,17 @@ fn apply(
             continue;
         }
         let platform = settings.platforms.entry(platform.to_owned()).or_insert_with(PlatformSettings::default);
-        if key == USE_API_CLIENT {
-            match parse::boolean(text) {
-                Ok(on) => platform.use_api_client = Some(on),
-                Err(expected) => problems.push(Problem { name, value: shown, source: source.clone(), expected }),
+        let read = match key {
+            USE_API_CLIENT => parse::boolean(text).map(|on| platform.use_api_client = Some(on)),
+            COOKIES_FILE => parse::file(text).map(|path| platform.cookies_file = Some(path)),
+            COOKIES_FROM_BROWSER => parse::browser(text).map(|browser| platform.cookies_from_browser = Some(browser)),
+            _ => {
+                platform.params.insert(key.to_owned(), SecretString::from(text.clone()));
+                Ok(())
             }
-        } else {
-            platform.params.insert(key.to_owned(), SecretString::from(text.clone()));
+        };
+        if let Err(expected) = read {
+            problems.push(Problem { name, value: shown, source: source.clone(), expected });
         }
     }
     (settings, entries)

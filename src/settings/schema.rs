@@ -132,6 +132,8 @@ pub struct Network {
     pub ca_file: Option<PathBuf>,
     /// `NETWORK_ALLOW_PRIVATE`: `host:port` pairs the guard lets through.
     pub allow_private: Vec<(String, u16)>,
+    /// `COOKIES_FILE`: Netscape cookies of the operator's sessions, for the in-process path and the tools.
+    pub cookies_file: Option<PathBuf>,
 }
 
 /// What platforms answered before.
@@ -199,6 +201,10 @@ pub struct Log {
 pub struct PlatformSettings {
     /// `<PLATFORM>_USE_API_CLIENT`. `None`: the platform's own default.
     pub use_api_client: Option<bool>,
+    /// `<PLATFORM>_COOKIES_FILE`: cookies for this platform alone, instead of the common ones.
+    pub cookies_file: Option<PathBuf>,
+    /// `<PLATFORM>_COOKIES_FROM_BROWSER`: the browser whose cookies the tools take for this platform.
+    pub cookies_from_browser: Option<String>,
     /// Everything else by lower-case name, for example `query_id` or `client_secret` (`REDDIT_CLIENT_SECRET`).
     pub params: BTreeMap<String, SecretString>,
 }

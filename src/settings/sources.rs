@@ -12,7 +12,7 @@ use figment::{
 
 use super::{
     load::Problem,
-    table::{PLATFORM_SPECS, SPECS, platforms},
+    table::{COOKIES_FILE, COOKIES_FROM_BROWSER, PLATFORM_SPECS, SPECS, platforms},
 };
 
 /// One value from one source, still text.
@@ -208,8 +208,8 @@ fn near_name(name: &str) -> Option<String> {
 
 /// For a key of a known platform: the documented key it may have been meant for.
 pub(super) fn near_platform_key(platform: &str, key: &str) -> Option<String> {
-    let keys = PLATFORM_SPECS.iter().filter(|spec| spec.platform == platform).map(|spec| spec.key.to_owned());
-    nearest(key, keys)
+    let own = PLATFORM_SPECS.iter().filter(|spec| spec.platform == platform).map(|spec| spec.key);
+    nearest(key, own.chain([COOKIES_FILE, COOKIES_FROM_BROWSER]).map(str::to_owned))
 }
 
 /// The candidate that is at most two slips of the finger away; short names allow one slip only.

@@ -207,8 +207,7 @@ pub const SPECS: &[Spec] = &[
         name: "GALLERY_DL_COOKIES_FILE",
         path: "gallery_dl.cookies_file",
         example: "cookies.txt",
-        doc: "Cookies in Netscape format (`cookies.txt`), for posts that only signed-in visitors see. Handed to both tools \
-              as a copy a job; the file itself is never written, and its content never logged.",
+        doc: "The older name of COOKIES_FILE, which wins when both are set.",
         apply: |s, t| parse::file(t).map(|path| s.gallery_dl.cookies_file = Some(path)),
         ..FILE
     },
@@ -388,6 +387,17 @@ pub const SPECS: &[Spec] = &[
               is refused.",
         apply: |s, t| parse::host_ports(t).map(|pairs| s.network.allow_private = pairs),
         ..PLAIN
+    },
+    Spec {
+        name: "COOKIES_FILE",
+        path: "network.cookies_file",
+        example: "cookies.txt",
+        doc: "Cookies in Netscape format (`cookies.txt`) of the sessions that the bot and both tools may use. Each cookie goes \
+              to its own platform only; the file is never written, read anew when it changes, and its content never logged. \
+              One platform's own file: `<PLATFORM>_COOKIES_FILE` (in TOML `cookies_file` under `[platforms.<name>]`); a \
+              browser for its tools: `<PLATFORM>_COOKIES_FROM_BROWSER`.",
+        apply: |s, t| parse::file(t).map(|path| s.network.cookies_file = Some(path)),
+        ..FILE
     },
     Spec {
         name: "CACHE_ENABLED",
@@ -592,6 +602,11 @@ impl PlatformSpec {
 
 /// The key of the flag that every platform has.
 pub const USE_API_CLIENT: &str = "use_api_client";
+
+/// The keys that every platform takes without telling so: none of them is a secret itself.
+pub const COOKIES_FILE: &str = "cookies_file";
+/// See [`COOKIES_FILE`].
+pub const COOKIES_FROM_BROWSER: &str = "cookies_from_browser";
 
 /// The settings of one platform, told by its own file: `inventory::submit! { PlatformSettingsOf(&[…]) }`. So the table
 /// knows them without importing platforms, and a new platform needs no line here.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Flags;
-use crate::model::{Error, PlatformId};
+use crate::{
+    model::{Error, PlatformId},
+    net::SessionState,
+};
 
 /// How one platform is set and fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +29,8 @@ pub struct PlatformHealth {
     pub failed: BTreeMap<String, u64>,
     /// The code of the newest failure.
     pub last_error: Option<String>,
+    /// How the operator's session on it fares, if there is one.
+    pub session: Option<SessionState>,
 }
 
 /// Counters of all platforms.
@@ -63,6 +68,7 @@ impl Scores {
             succeeded: of(&self.succeeded),
             failed: of(&self.failed),
             last_error: self.last_error.get(&platform).cloned(),
+            session: None,
         }
     }
 }

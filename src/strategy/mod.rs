@@ -8,6 +8,7 @@ mod health;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::Utc;
 use url::Url;
 
 pub use decide::{Flags, Path, PlannedAttempt, after, most_telling, plan};
@@ -15,7 +16,8 @@ pub use health::PlatformHealth;
 
 use crate::{
     model::{Error, Kind, Options, Resource, Result},
-    platforms::{Platform, Registry, Routed},
+    net::Sessions,
+    platforms::{Platform, Registry, Routed, scope},
     settings::Settings,
 };
 
@@ -23,13 +25,20 @@ use crate::{
 pub struct Strategy {
     settings: Arc<Settings>,
     registry: Arc<Registry>,
+    sessions: Sessions,
     scores: Mutex<health::Scores>,
 }
 
 impl Strategy {
     /// Reads the flags from the settings at each question, so that there is one truth.
     pub fn new(settings: Arc<Settings>, registry: Arc<Registry>) -> Self {
-        Self { settings, registry, scores: Mutex::default() }
+        let sessions = Sessions::new(&settings);
+        Self { settings, registry, sessions, scores: Mutex::default() }
+    }
+
+    /// The operator's sessions on platforms.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// Which platform knows the link.
@@ -48,8 +57,7 @@ impl Strategy {
         Flags {
             api: platform.extractor().is_some() && set.unwrap_or_else(|| platform.api_by_default()),
             fallback: self.settings.downloads.api_fallback_to_cli,
-            cookies: self.settings.gallery_dl.cookies_file.is_some()
-                || self.settings.gallery_dl.cookies_from_browser.is_some(),
+            cookies: self.sessions.is_signed_in(scope(platform, None)),
         }
     }
 
@@ -78,7 +86,9 @@ impl Strategy {
         self.registry
             .iter()
             .map(|platform| {
-                scores.report(platform.id(), platform.name(), platform.extractor().is_some(), self.flags(platform))
+                let has_api = platform.extractor().is_some();
+                let report = scores.report(platform.id(), platform.name(), has_api, self.flags(platform));
+                PlatformHealth { session: self.sessions.state(scope(platform, None), Utc::now()), ..report }
             })
             .collect()
     }

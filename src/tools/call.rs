@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::{
@@ -41,6 +42,8 @@ pub(super) struct Call<'a> {
     pub ca: Option<&'a Path>,
     /// This run's copy of the cookies.
     pub cookies: Option<&'a Path>,
+    /// The browser to take cookies from.
+    pub browser: Option<&'a str>,
     /// The operator's settings for both tools.
     pub settings: &'a settings::GalleryDl,
     /// Whether yt-dlp's generic extractor may look at unknown sites.
@@ -86,14 +89,10 @@ pub(super) fn check_link(url: &Url) -> Result<()> {
     Err(Error::new(Kind::UnsupportedUrl, format!("{} is not a scheme for tools", url.scheme())))
 }
 
-/// This run's own copy of the operator's cookies: the tools rewrite the file they are given.
-pub(super) fn copy_cookies(from: &Path, home: &Path) -> Result<PathBuf> {
-    let unreadable = |error: io::Error| {
-        Error::internal(format!("GALLERY_DL_COOKIES_FILE {} cannot be read: {error}", from.display()))
-    };
-    let cookies = fs::read(from).map_err(unreadable)?;
+/// This run's own copy of the operator's cookies, which the tools rewrite.
+pub(super) fn write_cookies(cookies: &SecretString, home: &Path) -> Result<PathBuf> {
     let to = home.join("cookies.txt");
-    write_private(&to, &cookies)?;
+    write_private(&to, cookies.expose_secret().as_bytes())?;
     Ok(to)
 }
 
@@ -142,13 +141,8 @@ mod tests {
     #[test]
     fn the_copy_of_the_cookies_is_private() {
         let dir = tempfile::tempdir().unwrap();
-        let from = dir.path().join("mine");
-        fs::write(&from, "# Netscape HTTP Cookie File\n").unwrap();
-        fs::set_permissions(&from, fs::Permissions::from_mode(0o644)).unwrap();
-        let copy = copy_cookies(&from, dir.path()).unwrap();
+        let copy = write_cookies(&"# Netscape HTTP Cookie File\n".into(), dir.path()).unwrap();
         assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read(copy).unwrap(), fs::read(from).unwrap());
-        let error = copy_cookies(Path::new("/nowhere/cookies"), dir.path()).unwrap_err();
-        assert!(error.operator_text().contains("GALLERY_DL_COOKIES_FILE"), "{error}");
+        assert_eq!(fs::read_to_string(copy).unwrap(), "# Netscape HTTP Cookie File\n");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn arguments(call: &Call<'_>, operator: Value) -> Result<Vec<OsString
         args.push("--cookies".into());
         args.push(cookies.into());
     }
-    if let Some(browser) = &call.settings.cookies_from_browser {
+    if let Some(browser) = call.browser {
         args.push("--cookies-from-browser".into());
         args.push(browser.into());
     }

@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     model::{Error, ExternalToolError, Kind, MediaMetadata, Options, Progress, Resource, Result, Tool},
-    net::Egress,
+    net::{Egress, ToolCookies},
     platforms::CliTool,
     settings::{self, Settings},
 };
@@ -86,6 +86,8 @@ pub struct ToolJob<'a> {
     pub max_bytes: u64,
     /// An upload limit to prefer formats under, if any.
     pub prefer_below: Option<u64>,
+    /// What to sign in with, if anything.
+    pub cookies: Option<&'a ToolCookies>,
     /// An empty folder of the job's own.
     pub dir: &'a Path,
     /// Where to report.

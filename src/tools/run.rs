@@ -64,11 +64,10 @@ impl Tools {
         let out = scratch(&dir, "files-")?;
         let proxy = self.egress.tool_proxy(budget(job)).await?;
         let ca = self.egress.ca_file().map(|extra| self.roots(extra, home.path())).transpose()?;
-        let cookies = match &self.settings.cookies_file {
-            Some(file) => Some(call::copy_cookies(file, home.path())?),
-            None => None,
-        };
-        if self.settings.cookies_from_browser.is_some() {
+        let file = job.cookies.and_then(|cookies| cookies.file.as_ref());
+        let cookies = file.map(|file| call::write_cookies(file, home.path())).transpose()?;
+        let browser = job.cookies.and_then(|cookies| cookies.browser.as_deref());
+        if browser.is_some() {
             call::link_browser_profiles(home.path());
         }
         // Without it yt-dlp leaves picture and sound apart and calls that success.
@@ -84,6 +83,7 @@ impl Tools {
             proxy: proxy.url(),
             ca: ca.as_deref(),
             cookies: cookies.as_deref(),
+            browser,
             settings: &self.settings,
             allow_generic: self.allow_generic,
             ffmpeg,

@@ -57,7 +57,7 @@ pub(super) fn arguments(call: &Call<'_>) -> Vec<OsString> {
     if let Some(cookies) = call.cookies {
         args.pair("--cookies", cookies);
     }
-    if let Some(browser) = &settings.cookies_from_browser {
+    if let Some(browser) = call.browser {
         args.pair("--cookies-from-browser", browser);
     }
 

@@ -269,6 +269,7 @@ async fn behind_an_upstream_proxy_the_proxy_resolves_and_the_other_rules_hold() 
         proxy: Some(format!("http://me:p%40ss@127.0.0.1:{}", upstream.port).parse().unwrap()),
         ca_file: Some(tls.file.path().to_owned()),
         allow_private: Vec::new(),
+        ..Network::default()
     };
     let names = Arc::new(Names::default());
     let egress = Egress::with_names(&network, names.clone()).unwrap();

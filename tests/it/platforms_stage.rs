@@ -6,8 +6,8 @@ use boss_bot::{
     fetch::{Download, Fetcher},
     media::Media,
     model::{MediaMetadata, Options, Progress, Resource, ResourceKind, Result, Tool},
-    net::{Egress, Jar, Session},
-    platforms::{ExtractContext, Registry, parse_link},
+    net::{Egress, Jar, Session, Sessions},
+    platforms::{self, ExtractContext, Registry, parse_link},
     settings::{PlatformSettings, Settings},
     tools::{ToolJob, Tools},
 };
@@ -88,7 +88,10 @@ impl Stage {
         let call = platform.cli(&resource).into_iter().find(|call| call.tool == tool).unwrap();
         let (progress, cancel) = (Progress::ignored(), CancellationToken::new());
         let dir = self.folder();
+        let scope = platforms::scope(platform, Some(&resource));
+        let cookies = Sessions::new(&self.settings).for_tool(scope).unwrap();
         let job = ToolJob {
+            cookies: cookies.as_ref(),
             resource: &resource,
             call: &call,
             options: &self.options,

@@ -12,7 +12,7 @@ use std::{
 
 use boss_bot::{
     model::{Options, PlatformId, Progress, Resource, ResourceKind, Result, Tool},
-    net::Egress,
+    net::{Egress, Scope, Sessions},
     platforms::CliTool,
     settings::Settings,
     tools::{ToolJob, ToolOutput, Tools},
@@ -102,7 +102,10 @@ impl Toolbox {
             args: ask.args.clone(),
             why: "the story says so",
         };
+        let scope = Scope { platform: "test", domains: &[], login: &[], link: Some(&resource.canonical) };
+        let cookies = Sessions::new(&self.settings).for_tool(scope)?;
         let job = ToolJob {
+            cookies: cookies.as_ref(),
             resource: &resource,
             call: &call,
             options: &ask.options,

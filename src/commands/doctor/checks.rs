@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use nix::sys::statvfs::statvfs;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,8 @@ use super::{super::Exit, super::output::size, Finding};
 use crate::{
     app::App,
     model::{Result, Tool},
+    net::SessionState,
+    platforms,
     settings::Settings,
     tools::{
         process::{self, Limits, Line, Spawn},
@@ -61,7 +64,8 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
     found.push(folder("downloads", "DOWNLOAD_DIR", &settings.downloads.dir));
     found.push(folder("data", "DATA_DIR", &settings.tools.data_dir));
     found.push(space(settings));
-    found.extend(settings.gallery_dl.cookies_file.as_deref().map(cookies));
+    found.extend(app.strategy.sessions().files().into_iter().map(|(_, path)| cookies(path)));
+    found.extend(sessions(app));
     found.push(token);
     found
 }
@@ -248,6 +252,33 @@ fn cookies(path: &Path) -> Finding {
         ),
         (_, false) => Finding::ok("cookies", format!("{count} cookies")),
     }
+}
+
+/// The sessions that the cookies hold, as far as their dates tell. Platforms without one are left out.
+fn sessions(app: &App) -> Vec<Finding> {
+    const ADVICE: &str = "sign in again with a browser and export the cookies anew";
+    let now = Utc::now();
+    let states = app.registry.iter().filter_map(|platform| {
+        let scope = platforms::scope(platform, None);
+        Some((platform.name(), app.strategy.sessions().state(scope, now)?))
+    });
+    let finding = |(name, state)| match state {
+        SessionState::Good => Finding::ok("session", format!("{name}: signed in")),
+        SessionState::Browser => Finding::ok("session", format!("{name}: by a browser's cookies (the tools only)")),
+        SessionState::EndsSoon { at } => Finding::warn("session", format!("{name}: ends on {}", day(at)), ADVICE),
+        SessionState::Expired { at } => Finding::warn("session", format!("{name}: ended on {}", day(at)), ADVICE),
+        SessionState::Refused { .. } => Finding::warn("session", format!("{name}: refused"), ADVICE),
+        SessionState::Unreadable => Finding::warn(
+            "session",
+            format!("{name}: the cookies file cannot be read"),
+            "check its path and its permissions",
+        ),
+    };
+    states.map(finding).collect()
+}
+
+fn day(at: DateTime<Utc>) -> impl std::fmt::Display {
+    at.format("%Y-%m-%d")
 }
 
 /// Asks Discord whose token it is.

@@ -11,7 +11,7 @@ use crate::{
         Attempt, AttemptEnd, Error, FileType, Kind, MediaFile, MediaMetadata, Phase, Resource, ResourceKind, Result,
         UploadLimit,
     },
-    platforms::{ExtractContext, Routed},
+    platforms::{self, ExtractContext, Routed},
     settings::PlatformSettings,
     strategy::{self, Path},
     tools::ToolJob,
@@ -76,7 +76,11 @@ impl Work<'_> {
             Path::Api => self.attempt_api(routed, index, limit).await?,
             Path::Cli(call) => {
                 let dir = self.folder.sub(&format!("{index}-{}", call.tool))?;
+                let scope = platforms::scope(routed.platform, Some(&routed.resource));
+                let sessions = self.kit.parts.strategy.sessions();
+                let cookies = sessions.for_tool(scope)?;
                 let job = ToolJob {
+                    cookies: cookies.as_ref(),
                     resource: &routed.resource,
                     call,
                     options: &self.request.options,
@@ -86,7 +90,11 @@ impl Work<'_> {
                     progress: self.progress,
                     cancel: self.cancel,
                 };
-                let mut output = self.kit.parts.tools.run(&job).await?;
+                let output = self.kit.parts.tools.run(&job).await;
+                if let (Some(_), Err(error)) = (&cookies, &output) {
+                    sessions.note(scope, Some(error));
+                }
+                let mut output = output?;
                 routed.platform.refine(&routed.resource, call.tool, &output.raw, &mut output.metadata);
                 (output.metadata, output.files)
             }
@@ -112,14 +120,20 @@ impl Work<'_> {
             .extractor()
             .ok_or_else(|| Error::internal(format!("{} has no extractor", routed.resource.platform)))?;
         let none = PlatformSettings::default();
+        let scope = platforms::scope(routed.platform, Some(&routed.resource));
+        let session = parts.strategy.sessions().session(parts.egress.client(), scope);
         let context = ExtractContext {
             platform: routed.resource.platform,
-            session: None,
+            session: session.as_ref(),
             client: parts.egress.client(),
             settings: parts.settings.platforms.get(routed.resource.platform.0).unwrap_or(&none),
             options: &self.request.options,
         };
-        extractor.extract(&routed.resource, &context).await
+        let said = extractor.extract(&routed.resource, &context).await;
+        if session.is_some_and(|session| session.was_used()) {
+            parts.strategy.sessions().note(scope, said.as_ref().err());
+        }
+        said
     }
 
     /// Loads the files that the platform told of.

@@ -8,7 +8,7 @@ use super::Work;
 use crate::{
     cache::{Cache, Key},
     model::{Kind, MediaMetadata, Result, UploadLimit},
-    platforms::Routed,
+    platforms::{self, Routed},
 };
 
 impl Work<'_> {
@@ -19,7 +19,10 @@ impl Work<'_> {
         index: usize,
         limit: Option<UploadLimit>,
     ) -> Result<(MediaMetadata, Vec<PathBuf>)> {
-        let key = Key::of(&routed.resource, &self.request.options, None);
+        // An answer to one session is none to another, or to nobody.
+        let session =
+            self.kit.parts.strategy.sessions().version(platforms::scope(routed.platform, Some(&routed.resource)));
+        let key = Key::of(&routed.resource, &self.request.options, session.as_deref());
         let metadata = self.told(routed, key.as_ref(), self.request.options.force).await?;
         if self.request.options.metadata_only {
             return Ok((metadata, Vec::new()));

@@ -188,6 +188,10 @@ impl Platform for Instagram {
         &["instagram.com", "instagr.am", "ddinstagram.com", "kkinstagram.com", "vxinstagram.com"]
     }
 
+    fn login_cookies(&self) -> &'static [&'static str] {
+        &["sessionid"]
+    }
+
     #[cfg(test)]
     fn links(&self) -> &'static [(&'static str, &'static str)] {
         LINKS

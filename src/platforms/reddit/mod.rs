@@ -189,6 +189,10 @@ impl Platform for Reddit {
         &["reddit.com", "redd.it", "redditmedia.com", "rxddit.com", "vxreddit.com"]
     }
 
+    fn login_cookies(&self) -> &'static [&'static str] {
+        &["reddit_session", "token_v2"]
+    }
+
     #[cfg(test)]
     fn links(&self) -> &'static [(&'static str, &'static str)] {
         LINKS

@@ -256,6 +256,10 @@ impl Platform for Twitter {
         ]
     }
 
+    fn login_cookies(&self) -> &'static [&'static str] {
+        &["auth_token"]
+    }
+
     #[cfg(test)]
     fn links(&self) -> &'static [(&'static str, &'static str)] {
         LINKS

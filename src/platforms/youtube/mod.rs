@@ -131,6 +131,10 @@ impl Platform for Youtube {
         &["youtube.com", "youtu.be", "youtube-nocookie.com", "youtubekids.com", "youtube.googleapis.com"]
     }
 
+    fn login_cookies(&self) -> &'static [&'static str] {
+        &["LOGIN_INFO", "__Secure-1PSID", "__Secure-3PSID"]
+    }
+
     #[cfg(test)]
     fn links(&self) -> &'static [(&'static str, &'static str)] {
         links::LINKS
