@@ -166,7 +166,7 @@ impl Registry {
                 Box::new(facebook::Facebook),
                 Box::new(imgur::Imgur),
                 Box::new(pinterest::Pinterest),
-                Box::new(soundcloud::Soundcloud),
+                Box::new(soundcloud::Soundcloud::default()),
                 Box::new(streamable::Streamable),
                 Box::new(threads::Threads),
                 Box::new(tiktok::Tiktok),
@@ -175,7 +175,10 @@ impl Registry {
                 Box::new(vimeo::Vimeo),
                 Box::new(vk::Vk),
                 // Knows links by their shape on hosts that it does not know: after those that know theirs.
-                Box::new(mastodon::Mastodon),
+                Box::new(mastodon::Mastodon::new(
+                    settings.platforms.get(mastodon::ID.0),
+                    settings.downloads.allow_generic,
+                )),
                 Box::new(direct::Direct),
                 // Knows every link: must stay last.
                 Box::new(generic::Generic::new(settings.downloads.allow_generic)),

@@ -8,8 +8,8 @@ use url::Url;
 use super::{
     CliTool, ExtractContext, Extractor, Platform,
     common::{
-        http, json,
-        link::{Link, canonical, expiry, is_word},
+        expiry, http, json,
+        link::{Link, canonical, is_word},
         text::non_empty,
     },
 };
@@ -199,7 +199,7 @@ fn rendition(format: &str, file: &Value) -> Option<Rendition> {
         bitrate: json::positive(file, "/bitrate"),
         bytes,
         bytes_exact: bytes.is_some(),
-        expires_at: expiry(&url),
+        expires_at: expiry::told_by(&url, "Expires", 10),
         ..Rendition::at(url)
     })
 }

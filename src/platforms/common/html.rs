@@ -30,8 +30,13 @@ impl Page {
 
     /// An attribute of the first element that a CSS selector finds.
     pub fn attribute(&self, selector: &str, name: &str) -> Option<String> {
-        let selector = Selector::parse(selector).ok()?;
-        self.0.select(&selector).find_map(|element| element.attr(name)).map(str::to_owned)
+        self.attributes(selector, name).into_iter().next()
+    }
+
+    /// An attribute of all elements that a CSS selector finds, in order. None for a selector that is misspelt.
+    pub fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
+        let Ok(selector) = Selector::parse(selector) else { return Vec::new() };
+        self.0.select(&selector).filter_map(|element| element.attr(name)).map(str::to_owned).collect()
     }
 
     /// The content of `<meta property="…">` or `<meta name="…">`.

@@ -1,6 +1,5 @@
 //! Reading links: what people paste ([`parse_link`]), and the parts of a link that routing looks at ([`Link`]).
 
-use chrono::{DateTime, Utc};
 use url::{Host, Url};
 
 use crate::model::{Error, Kind, Result};
@@ -131,12 +130,6 @@ pub fn is_word(text: &str, extra: &str, length: std::ops::RangeInclusive<usize>)
 /// those; it keeps routing free of panics.
 pub fn canonical(start: &str, rest: &str) -> Option<Url> {
     Url::parse(&format!("{start}{rest}")).ok()
-}
-
-/// Until when a signed link works, where its query tells by `Expires`, in seconds since 1970 (CloudFront, Google).
-pub fn expiry(url: &Url) -> Option<DateTime<Utc>> {
-    let (_, seconds) = url.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case("expires"))?;
-    DateTime::from_timestamp(seconds.parse().ok()?, 0)
 }
 
 /// Names of query parameters that only say where a link was shared.

@@ -14,6 +14,12 @@ pub fn unescape(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
+/// The words of a piece of HTML: a line for each `<br>`, an empty line between paragraphs.
+pub fn of_html(html: &str) -> String {
+    let lines = html.replace("<br>", "\n").replace("<br/>", "\n").replace("<br />", "\n").replace("</p><p>", "\n\n");
+    scraper::Html::parse_fragment(&lines).root_element().text().collect()
+}
+
 /// The text without spaces around it; nothing if nothing is left.
 pub fn non_empty(text: impl AsRef<str>) -> Option<String> {
     let text = text.as_ref().trim();
@@ -36,6 +42,13 @@ mod tests {
         assert_eq!(unescape("a &amp; b &lt;3 &quot;c&quot;"), "a & b <3 \"c\"");
         assert_eq!(unescape("&amp;lt;"), "&lt;");
         assert_eq!(unescape("plain"), "plain");
+    }
+
+    #[test]
+    fn html_becomes_its_words() {
+        let html = r#"<p>One &amp; <a href="https://a.example">two</a><br />three</p><p>four</p>"#;
+        assert_eq!(of_html(html), "One & two\nthree\n\nfour");
+        assert_eq!(of_html("plain"), "plain");
     }
 
     #[test]
