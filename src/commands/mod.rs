@@ -11,6 +11,7 @@ mod fetch;
 mod output;
 mod run;
 mod stop;
+mod strategies;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -125,6 +126,8 @@ enum Command {
     Fetch(fetch::Args),
     /// Tell which platform knows a link and which paths would be tried, without touching the network
     Explain(explain::Args),
+    /// Tell how each platform is asked and how often it may be
+    Strategies(strategies::Args),
     /// Check that everything the bot needs is there
     Doctor(doctor::Args),
     /// Show or check the settings
@@ -153,7 +156,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Config(args) => return config::execute(&args, loaded),
         // The doctor looks at what is broken: settings included.
         Command::Doctor(args) => return with_runtime(|| doctor::execute(args, loaded)),
-        Command::Run(_) | Command::Fetch(_) | Command::Explain(_) | Command::Completions(_) => {}
+        Command::Run(_)
+        | Command::Fetch(_)
+        | Command::Explain(_)
+        | Command::Strategies(_)
+        | Command::Completions(_) => {}
     }
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -163,6 +170,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Explain(args) => {
             output::warn(&loaded.warnings);
             explain::execute(&args, loaded.settings)
+        }
+        Command::Strategies(args) => {
+            output::warn(&loaded.warnings);
+            strategies::execute(&args, loaded.settings)
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);

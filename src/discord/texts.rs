@@ -11,7 +11,7 @@ use crate::{
     jobs::JobsStatus,
     model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase},
     net::SessionState,
-    strategy::PlatformHealth,
+    strategy::{PathHealth, PlatformHealth},
 };
 
 /// Where a request stands. `None`: nothing worth showing.
@@ -19,6 +19,7 @@ pub fn phase(phase: &Phase) -> Option<String> {
     Some(match phase {
         Phase::Queued { ahead: 0 } => "⏳ Queued: you are next.".to_owned(),
         Phase::Queued { ahead } => format!("⏳ Queued: {ahead} ahead of you."),
+        Phase::Waiting { seconds } => format!("⏳ Waiting {seconds} s, then trying again…"),
         Phase::Resolving => "🔎 Resolving the link…".to_owned(),
         Phase::Downloading { done, total: Some(total) } if *total > 0 => {
             let percent = (done.min(total) * 100) / total;
@@ -141,9 +142,11 @@ fn items(metadata: &MediaMetadata) -> String {
     }
 }
 
-/// The platforms, how they are asked, and how they fare.
+/// The platforms, how they are asked, and how they fare. Those that something has happened on come first.
 pub fn strategies(health: &[PlatformHealth]) -> String {
     let mut text = "🧭 **How I ask each platform**".to_owned();
+    let mut health: Vec<_> = health.iter().collect();
+    health.sort_by_key(|platform| platform.paths.is_empty());
     for platform in health {
         let way = match (platform.has_api, platform.api_enabled, platform.fallback) {
             (true, true, true) => "directly, with the tools (yt-dlp, gallery-dl) as fallback",
@@ -151,15 +154,7 @@ pub fn strategies(health: &[PlatformHealth]) -> String {
             (true, false, _) => "with the tools only (asking directly is switched off)",
             (false, ..) => "with the tools (yt-dlp, gallery-dl)",
         };
-        let sum = |counts: &std::collections::BTreeMap<String, u64>| counts.values().sum::<u64>();
-        let (good, bad) = (sum(&platform.succeeded), sum(&platform.failed));
         let _ = write!(text, "\n- **{}**: {way}", escape(&platform.name));
-        if good + bad > 0 {
-            let _ = write!(text, "; {good} ok, {bad} failed");
-        }
-        if let Some(code) = &platform.last_error {
-            let _ = write!(text, ", last failure `{code}`");
-        }
         match platform.session {
             Some(state) if state.is_over() => {
                 text.push_str("; ⚠️ its session is over: the operator must sign in again")
@@ -168,8 +163,35 @@ pub fn strategies(health: &[PlatformHealth]) -> String {
             Some(SessionState::Good) => text.push_str("; signed in"),
             _ => {}
         }
+        for path in &platform.paths {
+            let _ = write!(text, "\n  - {}", path_health(path));
+        }
+        let allowance = &platform.allowance;
+        if allowance.tokens_left < allowance.pace.burst || allowance.waiting > 0 {
+            let (left, rate) = (allowance.tokens_left, allowance.pace.requests_per_minute);
+            let _ = write!(text, "\n  - {left} requests left now, {rate} more a minute");
+            if let Some(most) = allowance.pace.daily_units {
+                let _ = write!(text, "; {} of {most} today", allowance.units_today);
+            }
+        }
     }
     cut(&text)
+}
+
+/// One path: what came of it, and whether it is paused.
+fn path_health(path: &PathHealth) -> String {
+    let by = if path.by == "api" { "directly" } else { &path.by };
+    let mut text = format!("{by}: {} ok, {} failed", path.succeeded, path.failed);
+    if let (Some(rate), Some(seconds)) = (path.success_rate, path.seconds) {
+        let _ = write!(text, ", lately {:.0} % in {seconds:.1} s", rate * 100.0);
+    }
+    if let Some(code) = &path.last_error {
+        let _ = write!(text, ", last failure `{code}`");
+    }
+    if let Some(why) = &path.why {
+        let _ = write!(text, "; ⏸️ {why}");
+    }
+    text
 }
 
 /// What is going on.
@@ -292,6 +314,7 @@ mod tests {
             (Phase::Compressing { file: 1, of: 1, fraction: 0.5 }, Some("🎞️ Compressing 50 %…")),
             (Phase::Compressing { file: 2, of: 3, fraction: 7.0 }, Some("🎞️ Compressing 100 % (file 2 of 3)…")),
             (Phase::Uploading { part: 1, of: 2 }, Some("⬆️ Uploading 1/2…")),
+            (Phase::Waiting { seconds: 4 }, Some("⏳ Waiting 4 s, then trying again…")),
             (Phase::Done, None),
         ] {
             assert_eq!(phase(&state).as_deref(), expected);

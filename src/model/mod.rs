@@ -18,7 +18,7 @@ pub use error::{Error, ExternalToolError, Kind, Result};
 pub use media::{
     Author, Counts, DownloadMethod, Extension, FileType, Item, MediaFile, MediaMetadata, Protocol, Rendition, Streams,
 };
-pub use outcome::{Attempt, AttemptEnd, Outcome, Posted};
+pub use outcome::{Attempt, AttemptEnd, Outcome, Posted, Retry};
 pub use progress::{Phase, Progress, ProgressReceiver};
 pub use request::{Options, Origin, Quality, Request, Requester, UploadLimit};
 pub use resource::{ITEMS_OF_A_LIST, PlatformId, Resource, ResourceKind};

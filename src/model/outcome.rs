@@ -21,14 +21,37 @@ pub struct Attempt {
     pub cached: bool,
     /// How it ended.
     pub end: AttemptEnd,
+    /// Tries before the last one, in order: what stopped each and how long was waited then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<Retry>,
+    /// Whether it tested a path that had been paused because it kept failing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
+}
+
+/// A failed try that was followed by another on the same path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// The code of what stopped it.
+    pub code: String,
+    /// How long was waited after it.
+    #[serde(rename = "waited_seconds", with = "seconds")]
+    pub waited: Duration,
+    /// Whether the platform was asked anew because its media addresses were refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renewed: bool,
 }
 
 impl fmt::Display for Attempt {
-    /// For one line of a log: `api not_found 0.12 s`, `api ok (known) 0.00 s`.
+    /// For one line of a log: `api not_found 0.12 s`, `api ok (known) 0.00 s`, `api ok 3.40 s (3 tries)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.end.error().map_or("ok", Error::code);
         let known = if self.cached { " (known)" } else { "" };
-        write!(f, "{} {end}{known} {:.2} s", self.by, self.took.as_secs_f32())
+        write!(f, "{} {end}{known} {:.2} s", self.by, self.took.as_secs_f32())?;
+        match self.retries.len() {
+            0 => Ok(()),
+            retries => write!(f, " ({} tries)", retries + 1),
+        }
     }
 }
 

@@ -13,6 +13,11 @@ pub enum Phase {
     /// Asking the platform what the link holds.
     #[default]
     Resolving,
+    /// Waiting before the next try.
+    Waiting {
+        /// Whole seconds, begun ones counted.
+        seconds: u64,
+    },
     /// Loading.
     Downloading {
         /// Bytes so far, over all files.

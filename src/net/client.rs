@@ -7,10 +7,14 @@ use url::Url;
 
 use super::{
     cookies::Attached,
+    pace::Pass,
     resolver::{Guard, GuardedResolver},
     response::{blocked, check_status, fault},
 };
-use crate::model::{Error, Kind, Result};
+use crate::{
+    model::{Error, Kind, Result},
+    settings::{Network, Timeouts},
+};
 
 /// What we call ourselves unless a request says otherwise: a common browser, because many sites refuse anything else.
 pub const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -23,9 +27,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a server may be silent, before its answer and within it.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long following a short link may take, all hops together.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Redirects followed before giving up.
 const MAX_REDIRECTS: usize = 10;
@@ -41,14 +42,17 @@ pub struct Client {
     files: reqwest::Client,
     guard: Arc<Guard>,
     cookies: Option<Attached>,
+    pass: Option<Arc<Pass>>,
+    timeouts: Timeouts,
 }
 
 impl Client {
-    pub(super) fn new(guard: Arc<Guard>, proxy: Option<&Url>, roots: &[Certificate]) -> Result<Self> {
+    pub(super) fn new(guard: Arc<Guard>, settings: &Network, roots: &[Certificate]) -> Result<Self> {
+        let proxy = settings.proxy.as_ref();
         let http = build(guarded(&guard, proxy, roots)?.read_timeout(READ_TIMEOUT))?;
         // Downloads judge silence by a setting of their own.
         let files = build(guarded(&guard, proxy, roots)?.http1_only())?;
-        Ok(Self { http, files, guard, cookies: None })
+        Ok(Self { http, files, guard, cookies: None, pass: None, timeouts: settings.timeouts })
     }
 
     /// The same client for media files: over HTTP/1.1, because HTTP/2 would send parallel requests through one connection,
@@ -61,6 +65,16 @@ impl Client {
     /// The same client, sending these cookies to their own domains. Redirects to another host lose them.
     pub(super) fn with_cookies(&self, cookies: Attached) -> Self {
         Self { cookies: Some(cookies), ..self.clone() }
+    }
+
+    /// The same client, each request passing a platform's gate first: for asking platforms, not for loading their media.
+    pub fn paced(&self, pass: Arc<Pass>) -> Self {
+        Self { pass: Some(pass), ..self.clone() }
+    }
+
+    /// How long is waited for what.
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     /// A request, refused at once when the URL itself names a forbidden address, port or scheme.
@@ -83,7 +97,7 @@ impl Client {
     /// Sends it. Network faults, timeouts and refusals of the guard become errors of their kinds; any HTTP status is Ok.
     ///
     /// # Errors
-    /// `blocked_address`, `timeout`, `network`.
+    /// `blocked_address`, `timeout`, `network`; `rate_limited` when our own rate would make it wait too long.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response> {
         let mut request = request.build().map_err(fault)?;
         // Judged again and sent by our own client, whoever made the request.
@@ -96,6 +110,10 @@ impl Client {
                 .map_err(|_| Error::internal("a cookie of the cookies file cannot be sent: it has odd characters"))?;
             value.set_sensitive(true);
             request.headers_mut().insert(header::COOKIE, value);
+        }
+        // HEAD asks file servers how large a file is: platforms do not count it.
+        if let Some(pass) = self.pass.as_ref().filter(|_| request.method() != Method::HEAD) {
+            pass.request().await?;
         }
         self.http.execute(request).await.map_err(fault)
     }
@@ -119,7 +137,7 @@ impl Client {
         };
         // GET, because HEAD is often refused or answered differently; the bodies are dropped unread.
         let late = |_| Error::new(Kind::Timeout, "a short link did not lead anywhere in time");
-        tokio::time::timeout(RESOLVE_TIMEOUT, follow).await.map_err(late)?
+        tokio::time::timeout(self.timeouts.search, follow).await.map_err(late)?
     }
 }
 

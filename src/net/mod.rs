@@ -14,6 +14,7 @@ pub mod addresses;
 pub mod client;
 pub mod cookies;
 mod meter;
+pub mod pace;
 pub mod policy;
 pub mod proxy;
 pub mod resolver;
@@ -73,7 +74,7 @@ impl Egress {
             None => Vec::new(),
         };
         let guard = Arc::new(Guard::new(Policy::new(&settings.allow_private), names));
-        let client = Client::new(guard.clone(), settings.proxy.as_ref(), &roots)?;
+        let client = Client::new(guard.clone(), settings, &roots)?;
         Ok(Self { inner: Arc::new(Inner { client, guard, settings: settings.clone(), roots }) })
     }
 

@@ -79,6 +79,11 @@ pub trait Platform: Send + Sync {
         self.extractor().is_some()
     }
 
+    /// How often it may be asked when the operator says nothing else.
+    fn pace(&self) -> net::pace::Pace {
+        if self.domains().is_empty() { net::pace::Pace::ANY_HOST } else { net::pace::Pace::CONSERVATIVE }
+    }
+
     /// Makes what a tool told equal to what the in-process path tells: `raw` is the tool's own JSON (yt-dlp: its info
     /// dict first; gallery-dl: one keyword dict a file), `metadata` the generic reading of it.
     fn refine(&self, _resource: &Resource, _tool: Tool, _raw: &[serde_json::Value], _metadata: &mut MediaMetadata) {}
@@ -113,7 +118,7 @@ pub struct CliTool {
 pub struct ExtractContext<'a> {
     /// Whose extractor it is.
     pub platform: PlatformId,
-    /// The guarded HTTP client, signed in nowhere.
+    /// The guarded HTTP client, signed in nowhere; its requests keep the platform's pace.
     pub client: &'a net::Client,
     /// This platform's settings.
     pub settings: &'a PlatformSettings,

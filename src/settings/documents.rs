@@ -1,7 +1,10 @@
 //! The documents that are written from the table: `.env.example`, `config/default.toml` and `docs/configuration.md`.
 //! A test checks that the files in the repository are what these functions give; `UPDATE=1` makes it write them.
 
-use super::table::{PLATFORM_SPECS, SECTIONS, SPECS, Spec, USE_API_CLIENT, platforms};
+use super::{
+    resilience::PLATFORM_KEYS,
+    table::{PLATFORM_SPECS, SECTIONS, SPECS, Spec, USE_API_CLIENT, platforms},
+};
 
 /// How wide comments are, in characters.
 const WIDTH: usize = 110;
@@ -26,7 +29,12 @@ pub fn dot_env_example() -> String {
             out.push_str(&format!("{hash}{}={value}\n", spec.name));
         }
     }
-    out.push_str("\n# ---- Platforms ----\n");
+    out.push_str("\n# ---- Platforms ----\n\n");
+    out.push_str(&comment("How often a platform may be asked, for each of them; it has defaults of its own:"));
+    for key in PLATFORM_KEYS {
+        let told = format!("<PLATFORM>_{}: {} Takes: {}.", key.key.to_ascii_uppercase(), key.doc, key.takes);
+        out.push_str(&comment(&told));
+    }
     for spec in PLATFORM_SPECS.iter() {
         let value = spec.default.unwrap_or(spec.example);
         let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "./:,-_".contains(c));
@@ -54,7 +62,9 @@ pub fn default_toml() -> String {
             out.push_str(&format!("\n{}{hash}{key} = {value}\n", comment(&told)));
         }
     }
-    out.push_str("\n# Platforms: `use_api_client` and what else a platform takes\n");
+    out.push_str("\n# Platforms: `use_api_client` and what else a platform takes.\n");
+    let keys: Vec<&str> = PLATFORM_KEYS.iter().map(|key| key.key).collect();
+    out.push_str(&comment(&format!("Each takes {} as well: see docs/configuration.md.", keys.join(", "))));
     for platform in platforms() {
         out.push_str(&format!("\n[platforms.{platform}]\n"));
         for spec in PLATFORM_SPECS.iter().filter(|spec| spec.platform == platform) {
@@ -98,8 +108,17 @@ pub fn configuration_md() -> String {
         }
     }
     out.push_str(
-        "\n## Platforms\n\nEvery platform listed here takes `<PLATFORM>_USE_API_CLIENT`; any other `<PLATFORM>_<KEY>` is handed to its \
-         code as well.\n\n| Name | In TOML | Default | Meaning |\n|---|---|---|---|\n",
+        "\n## Platforms\n\nEvery platform listed here takes `<PLATFORM>_USE_API_CLIENT` and how often it may be asked, \
+         for which it has defaults of its own (`boss-bot strategies` shows them):\n\n| Name | In TOML | Takes | Meaning |\n\
+         |---|---|---|---|\n",
+    );
+    for key in PLATFORM_KEYS {
+        let (name, path) = (key.key.to_ascii_uppercase(), format!("platforms.<platform>.{}", key.key));
+        out.push_str(&format!("| `<PLATFORM>_{name}` | `{path}` | {} | {} |\n", key.takes, key.doc));
+    }
+    out.push_str(
+        "\nAny other `<PLATFORM>_<KEY>` is handed to its code as well. These are known:\n\n\
+         | Name | In TOML | Default | Meaning |\n|---|---|---|---|\n",
     );
     for spec in PLATFORM_SPECS.iter() {
         let path = format!("platforms.{}.{}", spec.platform, spec.key);
@@ -186,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_section_and_an_example() {
-        for spec in SPECS {
+        for spec in SPECS.iter() {
             assert!(SECTIONS.iter().any(|(section, _)| spec.path.starts_with(&format!("{section}."))), "{}", spec.path);
             assert_eq!(spec.default.is_some(), spec.example.is_empty(), "{}: a default or an example", spec.name);
             assert!(spec.doc.ends_with('.'), "{}", spec.name);

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{
     parse,
+    resilience::PLATFORM_KEYS,
     schema::{PlatformSettings, Settings},
     sources::{self, Given},
     table::{COOKIES_FILE, COOKIES_FROM_BROWSER, PLATFORM_SPECS, SPECS, USE_API_CLIENT},
@@ -170,7 +171,7 @@ fn apply(
 ) -> (Settings, Vec<Entry>) {
     let mut settings = Settings::default();
     let mut entries = Vec::new();
-    for spec in SPECS {
+    for spec in SPECS.iter() {
         let mut entry = Entry {
             name: spec.name.to_owned(),
             path: spec.path.to_owned(),
@@ -212,7 +213,8 @@ fn apply(
         };
         let spec = PLATFORM_SPECS.iter().find(|spec| spec.platform == platform && spec.key == key);
         // A key that nobody documented may be anything: treat it as a secret.
-        let common = matches!(key, COOKIES_FILE | COOKIES_FROM_BROWSER);
+        let general = PLATFORM_KEYS.iter().find(|general| general.key == key);
+        let common = general.is_some() || matches!(key, COOKIES_FILE | COOKIES_FROM_BROWSER);
         let secret = !common && spec.is_none_or(|spec| spec.secret);
         let name = sources::name_of(path);
         if let (None, false, Some(near)) = (spec, common, sources::near_platform_key(platform, key)) {
@@ -233,6 +235,7 @@ fn apply(
         }
         let platform = settings.platforms.entry(platform.to_owned()).or_insert_with(PlatformSettings::default);
         let read = match key {
+            _ if general.is_some() => general.map_or(Ok(()), |general| (general.apply)(platform, text)),
             USE_API_CLIENT => parse::boolean(text).map(|on| platform.use_api_client = Some(on)),
             COOKIES_FILE => parse::file(text).map(|path| platform.cookies_file = Some(path)),
             COOKIES_FROM_BROWSER => parse::browser(text).map(|browser| platform.cookies_from_browser = Some(browser)),

@@ -6,14 +6,16 @@
 pub mod documents;
 mod load;
 mod parse;
+mod resilience;
 mod schema;
 mod sources;
 mod table;
 
 pub use load::{Entry, Loaded, Overrides, Problem, SettingsError, load};
+pub use resilience::{PLATFORM_KEYS, PlatformKey};
 pub use schema::{
-    CacheSettings, Compression, Discord, Downloads, GalleryDl, Log, Network, PlatformSettings, Settings, ToolsSettings,
-    Upload,
+    CacheSettings, Compression, Discord, Downloads, GalleryDl, Log, Network, PaceSettings, PlatformSettings,
+    Resilience, Settings, Timeouts, ToolsSettings, Upload,
 };
 pub use table::{PLATFORM_SPECS, PlatformSettingsOf, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
 

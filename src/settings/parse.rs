@@ -111,6 +111,23 @@ pub(super) const fn hours(count: u64) -> Duration {
     minutes(count * 60)
 }
 
+/// A wait from 10 ms to a day: `2`, `0.5`, `200ms`, `5m`. A bare number counts seconds.
+pub(super) fn wait(text: &str) -> Parsed<Duration> {
+    let (number, unit) = split_unit(text);
+    let factor = match unit {
+        "ms" => Some(0.001),
+        "" | "s" => Some(1.0),
+        "m" | "min" => Some(60.0),
+        "h" => Some(3600.0),
+        _ => None,
+    };
+    factor
+        .and_then(|factor| Some(number.parse::<f64>().ok()? * factor))
+        .filter(|seconds| (0.01..=86_400.0).contains(seconds))
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "expected seconds from 0.01 to 86400 (2, 0.5, 200ms and 5m do)".into())
+}
+
 /// A path, made absolute so that children with other working directories find it; `~/` is the home folder.
 pub(super) fn path(text: &str) -> Parsed<PathBuf> {
     let path = match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
@@ -249,6 +266,16 @@ mod tests {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(size("52428800").unwrap_err().contains("write 52428800B"), "bytes given where MB are expected");
+    }
+
+    #[test]
+    fn waits_may_be_shorter_than_a_second() {
+        for (text, milliseconds) in [("2", 2000), ("0.5", 500), ("200ms", 200), ("5m", 300_000), ("24h", 86_400_000)] {
+            assert_eq!(wait(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "0", "5ms", "-1", "soon", "25h", "1e9", "NaN"] {
+            assert!(wait(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Settings {
     pub network: Network,
     /// What platforms answered before.
     pub cache: CacheSettings,
+    /// Retries, breakers and rates.
+    pub resilience: Resilience,
     /// External programs.
     pub tools: ToolsSettings,
     /// Logging.
@@ -134,6 +136,67 @@ pub struct Network {
     pub allow_private: Vec<(String, u16)>,
     /// `COOKIES_FILE`: Netscape cookies of the operator's sessions, for the in-process path and the tools.
     pub cookies_file: Option<PathBuf>,
+    /// How long is waited for what.
+    pub timeouts: Timeouts,
+}
+
+/// How long is waited for what. Downloads have [`Downloads::timeout`].
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// `QUICK_TIMEOUT_SECONDS`: a check that only makes a choice better.
+    pub quick: Duration,
+    /// `SEARCH_TIMEOUT_SECONDS`: looking something up, for example where a short link leads.
+    pub search: Duration,
+    /// `METADATA_TIMEOUT_SECONDS`: asking in process what a post holds.
+    pub metadata: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { quick: Duration::from_secs(2), search: Duration::from_secs(5), metadata: Duration::from_secs(10) }
+    }
+}
+
+/// Retries, breakers and rates.
+#[derive(Debug, Clone)]
+pub struct Resilience {
+    /// `RETRY_MAX_ATTEMPTS`: tries of the last path to a link.
+    pub retry_max_attempts: u32,
+    /// `RETRY_BASE_SECONDS`: the wait before the first retry, doubled for each further one.
+    pub retry_base: Duration,
+    /// `RETRY_MAX_SECONDS`: the longest wait.
+    pub retry_max: Duration,
+    /// `RETRY_RATE_LIMIT_SECONDS`: the wait after a rate limit that tells none.
+    pub rate_limit_delay: Duration,
+    /// `BREAKER_FAILURE_PERCENT`: the share of recent failures that pauses a path.
+    pub breaker_failure_percent: u32,
+    /// `BREAKER_WINDOW_SECONDS`: how far back attempts are recent.
+    pub breaker_window: Duration,
+    /// `BREAKER_MIN_ATTEMPTS`: recent attempts without which no path is paused.
+    pub breaker_min_attempts: usize,
+    /// `BREAKER_COOL_DOWN_SECONDS`: the first pause, doubled each time its test fails.
+    pub breaker_cool_down: Duration,
+    /// `BREAKER_MAX_COOL_DOWN_SECONDS`: the longest pause.
+    pub breaker_max_cool_down: Duration,
+    /// `RATE_MAX_WAIT_SECONDS`: how long a request may wait for our own rates while other paths are left.
+    pub rate_max_wait: Duration,
+}
+
+impl Default for Resilience {
+    fn default() -> Self {
+        Self {
+            retry_max_attempts: 3,
+            retry_base: Duration::from_secs(1),
+            retry_max: Duration::from_secs(30),
+            rate_limit_delay: Duration::from_secs(5),
+            breaker_failure_percent: 50,
+            breaker_window: Duration::from_secs(300),
+            breaker_min_attempts: 5,
+            breaker_cool_down: Duration::from_secs(30),
+            breaker_max_cool_down: Duration::from_secs(900),
+            rate_max_wait: Duration::from_secs(5),
+        }
+    }
 }
 
 /// What platforms answered before.
@@ -205,8 +268,23 @@ pub struct PlatformSettings {
     pub cookies_file: Option<PathBuf>,
     /// `<PLATFORM>_COOKIES_FROM_BROWSER`: the browser whose cookies the tools take for this platform.
     pub cookies_from_browser: Option<String>,
+    /// How often it may be asked, where that differs from the platform's own default.
+    pub pace: PaceSettings,
     /// Everything else by lower-case name, for example `query_id` or `client_secret` (`REDDIT_CLIENT_SECRET`).
     pub params: BTreeMap<String, SecretString>,
+}
+
+/// What the operator says about how often a platform may be asked. `None`: the platform's own default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PaceSettings {
+    /// `<PLATFORM>_REQUESTS_PER_MINUTE`.
+    pub requests_per_minute: Option<u32>,
+    /// `<PLATFORM>_BURST`.
+    pub burst: Option<u32>,
+    /// `<PLATFORM>_SPACING_MS`.
+    pub spacing: Option<Duration>,
+    /// `<PLATFORM>_DAILY_UNITS`.
+    pub daily_units: Option<u64>,
 }
 
 impl PlatformSettings {
@@ -262,6 +340,7 @@ impl Default for Settings {
             },
             network: Network::default(),
             cache: CacheSettings::default(),
+            resilience: Resilience::default(),
             tools: ToolsSettings {
                 data_dir: "data".into(),
                 dir: "data/tools".into(),

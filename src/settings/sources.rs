@@ -209,7 +209,8 @@ fn near_name(name: &str) -> Option<String> {
 /// For a key of a known platform: the documented key it may have been meant for.
 pub(super) fn near_platform_key(platform: &str, key: &str) -> Option<String> {
     let own = PLATFORM_SPECS.iter().filter(|spec| spec.platform == platform).map(|spec| spec.key);
-    nearest(key, own.chain([COOKIES_FILE, COOKIES_FROM_BROWSER]).map(str::to_owned))
+    let rates = super::resilience::PLATFORM_KEYS.iter().map(|general| general.key);
+    nearest(key, own.chain(rates).chain([COOKIES_FILE, COOKIES_FROM_BROWSER]).map(str::to_owned))
 }
 
 /// The candidate that is at most two slips of the finger away; short names allow one slip only.
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn names_and_places_belong_together() {
-        for spec in SPECS {
+        for spec in SPECS.iter() {
             assert_eq!(path_of(spec.name).as_deref(), Some(spec.path));
             assert_eq!(name_of(spec.path), spec.name);
         }

@@ -7,11 +7,12 @@ use secrecy::SecretString;
 
 use super::{
     parse::{self, PRESETS, Parsed},
+    resilience,
     schema::Settings,
 };
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Spec {
     /// Its name in the environment and in `.env`.
     pub name: &'static str,
@@ -46,7 +47,7 @@ const PLAIN: Spec = Spec {
 };
 
 const SWITCH: Spec = Spec { takes: "true or false", bare: true, ..PLAIN };
-const NUMBER: Spec = Spec { takes: "number", bare: true, ..PLAIN };
+pub(super) const NUMBER: Spec = Spec { takes: "number", bare: true, ..PLAIN };
 const SIZE: Spec = Spec { takes: "size in MB", ..NUMBER };
 const FILE: Spec = Spec { takes: "file", ..PLAIN };
 
@@ -59,12 +60,15 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("upload", "Sending"),
     ("network", "The network"),
     ("cache", "Remembered answers"),
+    ("resilience", "Timeouts, retries, breakers and rates"),
     ("tools", "External programs and kept data"),
     ("log", "Logging"),
 ];
 
 /// Every setting apart from those of the platforms.
-pub const SPECS: &[Spec] = &[
+pub static SPECS: LazyLock<Vec<Spec>> = LazyLock::new(|| [GENERAL, resilience::SPECS].concat());
+
+const GENERAL: &[Spec] = &[
     Spec {
         name: "DISCORD_TOKEN",
         path: "discord.token",

@@ -61,6 +61,13 @@ pub fn paths(flags: Flags, tools: Vec<CliTool>) -> Vec<Path> {
     api.into_iter().chain(tools).collect()
 }
 
+/// Puts the in-process path behind the first tool, where another has lately done clearly better.
+pub fn stand_back(paths: &mut [Path]) {
+    if let [Path::Api, Path::Cli(_), ..] = paths {
+        paths.swap(0, 1);
+    }
+}
+
 /// `paths` in words.
 pub fn plan(flags: Flags, has_api: bool, tools: Vec<CliTool>) -> Vec<PlannedAttempt> {
     let off = has_api && !flags.api;

@@ -1,17 +1,15 @@
-//! How each platform has fared since the start, by path.
+//! How each platform is set and fares, by path, for `strategies`.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
-use super::Flags;
-use crate::{
-    model::{Error, PlatformId},
-    net::SessionState,
-};
+use super::{breaker::Standing, memory::Memory};
+use crate::net::{SessionState, pace::Allowance};
 
 /// How one platform is set and fares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlatformHealth {
     /// Its short name.
     pub platform: String,
@@ -23,71 +21,95 @@ pub struct PlatformHealth {
     pub api_enabled: bool,
     /// Whether tools may take over.
     pub fallback: bool,
-    /// Attempts that delivered since the start, by path (`api`, `yt-dlp`, `gallery-dl`).
-    pub succeeded: BTreeMap<String, u64>,
-    /// Attempts that failed since the start, by path.
-    pub failed: BTreeMap<String, u64>,
-    /// The code of the newest failure.
-    pub last_error: Option<String>,
+    /// Its paths that have been used since the start.
+    pub paths: Vec<PathHealth>,
+    /// How often it may be asked and what is left of that.
+    pub allowance: Allowance,
     /// How the operator's session on it fares, if there is one.
     pub session: Option<SessionState>,
 }
 
-/// Counters of all platforms.
-#[derive(Debug, Default)]
-pub(super) struct Scores {
-    succeeded: BTreeMap<(PlatformId, String), u64>,
-    failed: BTreeMap<(PlatformId, String), u64>,
-    last_error: BTreeMap<PlatformId, String>,
+/// How one path of a platform fares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PathHealth {
+    /// `api`, `yt-dlp` or `gallery-dl`.
+    pub by: String,
+    /// Attempts that delivered since the start.
+    pub succeeded: u64,
+    /// Attempts that failed since the start.
+    pub failed: u64,
+    /// The recent share of attempts in which the path worked, from 0 to 1. Posts that are gone or private do not count
+    /// against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success_rate: Option<f64>,
+    /// The recent average of seconds an attempt took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// The code of its newest failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Whether requests go this way.
+    pub standing: Stands,
+    /// Why requests do not go this way as usual, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
-impl Scores {
-    /// Notes one ended attempt.
-    pub(super) fn record(&mut self, platform: PlatformId, by: &str, error: Option<&Error>) {
-        let key = (platform, by.to_owned());
-        match error {
-            None => *self.succeeded.entry(key).or_default() += 1,
-            Some(error) => {
-                *self.failed.entry(key).or_default() += 1;
-                self.last_error.insert(platform, error.code().to_owned());
-            }
-        }
-    }
+/// Whether requests go a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Stands {
+    /// They do.
+    Closed,
+    /// They do not for so many seconds; then one tests it.
+    Open {
+        /// Seconds until the test.
+        next_probe_seconds: u64,
+    },
+    /// The next one tests it.
+    HalfOpen,
+    /// One is testing it now.
+    Probing,
+}
 
-    /// The report of one platform.
-    pub(super) fn report(&self, platform: PlatformId, name: &str, has_api: bool, flags: Flags) -> PlatformHealth {
-        let of = |counts: &BTreeMap<(PlatformId, String), u64>| {
-            counts.iter().filter(|((id, _), _)| *id == platform).map(|((_, by), n)| (by.clone(), *n)).collect()
+impl PathHealth {
+    /// What is remembered of a path, as it stands now.
+    pub(super) fn of(by: &str, memory: &Memory, now: Instant) -> Self {
+        let round = |value: f64| (value * 1000.0).round() / 1000.0;
+        let standing = match memory.breaker.standing(now) {
+            Standing::Closed => Stands::Closed,
+            Standing::Open { until } => Stands::Open { next_probe_seconds: ceil(until.saturating_duration_since(now)) },
+            Standing::HalfOpen => Stands::HalfOpen,
+            Standing::Probing => Stands::Probing,
         };
-        PlatformHealth {
-            platform: platform.0.to_owned(),
-            name: name.to_owned(),
-            has_api,
-            api_enabled: flags.api,
-            fallback: flags.fallback,
-            succeeded: of(&self.succeeded),
-            failed: of(&self.failed),
-            last_error: self.last_error.get(&platform).cloned(),
-            session: None,
+        Self {
+            by: by.to_owned(),
+            succeeded: memory.succeeded,
+            failed: memory.failed,
+            success_rate: memory.success(now).map(round),
+            seconds: memory.seconds().map(round),
+            last_error: memory.last_error.clone(),
+            standing,
+            why: why(memory, standing),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Kind;
-
-    #[test]
-    fn a_report_holds_only_its_own_platform() {
-        let (x, reddit) = (PlatformId("twitter"), PlatformId("reddit"));
-        let mut scores = Scores::default();
-        scores.record(x, "api", None);
-        scores.record(x, "yt-dlp", Some(&Error::new(Kind::Network, "down")));
-        scores.record(reddit, "api", None);
-        let report = scores.report(x, "X", true, Flags { api: true, fallback: true, cookies: false });
-        assert_eq!(report.succeeded, BTreeMap::from([("api".to_owned(), 1)]));
-        assert_eq!(report.failed, BTreeMap::from([("yt-dlp".to_owned(), 1)]));
-        assert_eq!(report.last_error.as_deref(), Some("network"));
+/// Why requests do not go this way as usual.
+fn why(memory: &Memory, standing: Stands) -> Option<String> {
+    let (failed, all) = memory.breaker.opened_after()?;
+    let reason = format!("after {failed} of {all} attempts failed");
+    match standing {
+        Stands::Closed => None,
+        Stands::Open { next_probe_seconds } => {
+            Some(format!("paused for {next_probe_seconds} s {reason}; then one request tests it"))
+        }
+        Stands::HalfOpen => Some(format!("paused {reason}; the next request tests it")),
+        Stands::Probing => Some(format!("paused {reason}; a request is testing it now")),
     }
+}
+
+/// Whole seconds, begun ones counted.
+pub(super) fn ceil(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }

@@ -53,6 +53,7 @@ impl Bars {
 fn show(bar: &ProgressBar, phase: &Phase) {
     let (template, position, length, message) = match phase {
         Phase::Queued { .. } | Phase::Resolving | Phase::Done => (SPINNER, 0, None, "looking at the post".to_owned()),
+        Phase::Waiting { seconds } => (SPINNER, 0, None, format!("waiting {seconds} s, then trying again")),
         Phase::Downloading { done, total: Some(total) } => (BYTES, *done, Some(*total), "downloading".to_owned()),
         Phase::Downloading { done, total: None } => (GROWING, *done, None, "downloading".to_owned()),
         Phase::Compressing { file, of, fraction } => {

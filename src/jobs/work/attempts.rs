@@ -1,61 +1,42 @@
 //! The paths to a link, one after the other, until one delivers or the verdict is final.
 
-use std::{path::PathBuf, sync::atomic::Ordering::Relaxed, time::Instant};
+use std::{ops::ControlFlow, path::PathBuf, sync::atomic::Ordering::Relaxed};
 
 use chrono::Utc;
+use tokio::time::Instant;
 
-use super::{Loaded, Work};
+use super::{Loaded, Work, tries::Walk};
 use crate::{
-    fetch::Download,
     model::{
         Attempt, AttemptEnd, Error, FileType, Kind, MediaFile, MediaMetadata, Phase, Resource, ResourceKind, Result,
         UploadLimit,
     },
-    platforms::{self, ExtractContext, Routed},
-    settings::PlatformSettings,
-    strategy::{self, Path},
-    tools::ToolJob,
+    platforms::Routed,
+    strategy::{self, Path, Ticket},
 };
 
 impl Work<'_> {
-    /// Walks the planned paths until one delivers or the verdict is final.
+    /// Walks the planned paths until one delivers or the verdict is final. Paused ones are left out, unless all are.
     pub(super) async fn attempt_all(&mut self, routed: &Routed<'_>, limit: Option<UploadLimit>) -> Result<Loaded> {
-        let strategy = &self.kit.parts.strategy;
+        let parts = self.kit.parts;
+        let strategy = &parts.strategy;
         let paths = strategy.paths(routed);
-        let cookies = strategy.flags(routed.platform).cookies;
         for (index, path) in paths.iter().enumerate() {
-            self.progress.set(Phase::Resolving);
-            let started = Instant::now();
-            self.known.store(false, Relaxed);
-            let deadline = self.kit.parts.settings.downloads.timeout;
-            let result =
-                match tokio::time::timeout(deadline, self.guarded(self.attempt(routed, path, index, limit))).await {
-                    Ok(result) => result,
-                    Err(_) => Err(Error::new(Kind::Timeout, format!("{} took longer than {deadline:?}", path.by()))),
-                };
-            let (took, cached) = (started.elapsed(), self.known.load(Relaxed));
-            if !cached {
-                strategy.record(routed.platform, path.by(), result.as_ref().err());
+            let Some(ticket) = strategy.enter(routed.platform, path) else { continue };
+            let more_paths = paths.iter().skip(index + 1).any(|path| strategy.is_open_to(routed.platform, path));
+            match self.attempt(Walk::new(parts, routed, path, index, limit, more_paths), ticket).await {
+                ControlFlow::Break(Some(loaded)) => return Ok(loaded),
+                ControlFlow::Break(None) => break,
+                ControlFlow::Continue(()) => {}
             }
-            let (end, loaded) = match result {
-                Ok(loaded) => (AttemptEnd::Ok, Some(loaded)),
-                Err(error) => {
-                    tracing::info!(
-                        by = path.by(),
-                        code = error.code(),
-                        reason = error.operator_text(),
-                        "attempt failed"
-                    );
-                    (strategy::after(path, error, index + 1 < paths.len(), cookies), None)
-                }
-            };
-            let over = !matches!(end, AttemptEnd::NextAttempt { .. });
-            self.attempts.push(Attempt { method: path.method(), by: path.by().to_owned(), took, cached, end });
-            if let Some(loaded) = loaded {
+        }
+        if self.attempts.is_empty() && !paths.is_empty() {
+            let (index, ticket) = strategy.enter_paused(routed.platform, &paths)?;
+            if let Some(path) = paths.get(index)
+                && let ControlFlow::Break(Some(loaded)) =
+                    self.attempt(Walk::new(parts, routed, path, index, limit, false), ticket).await
+            {
                 return Ok(loaded);
-            }
-            if over {
-                break;
             }
         }
         let errors = self.attempts.iter().filter_map(|attempt| attempt.end.error());
@@ -64,99 +45,59 @@ impl Work<'_> {
         }))
     }
 
-    /// One path, whole: what the post holds and its files on disk.
-    async fn attempt(
-        &self,
-        routed: &Routed<'_>,
-        path: &Path,
-        index: usize,
-        limit: Option<UploadLimit>,
-    ) -> Result<Loaded> {
-        let (mut metadata, paths) = match path {
-            Path::Api => self.attempt_api(routed, index, limit).await?,
-            Path::Cli(call) => {
-                let dir = self.folder.sub(&format!("{index}-{}", call.tool))?;
-                let scope = platforms::scope(routed.platform, Some(&routed.resource));
-                let sessions = self.kit.parts.strategy.sessions();
-                let cookies = sessions.for_tool(scope)?;
-                let job = ToolJob {
-                    cookies: cookies.as_ref(),
-                    resource: &routed.resource,
-                    call,
-                    options: &self.request.options,
-                    max_bytes: self.kit.parts.settings.downloads.max_file_bytes,
-                    prefer_below: limit.map(|limit| limit.per_file),
-                    dir: &dir,
-                    progress: self.progress,
-                    cancel: self.cancel,
-                };
-                let output = self.kit.parts.tools.run(&job).await;
-                if let (Some(_), Err(error)) = (&cookies, &output) {
-                    sessions.note(scope, Some(error));
-                }
-                let mut output = output?;
-                routed.platform.refine(&routed.resource, call.tool, &output.raw, &mut output.metadata);
-                (output.metadata, output.files)
+    /// One path, whole, and what its end means for the next: go on, or stop with what it brought, if anything.
+    async fn attempt(&mut self, walk: Walk<'_>, ticket: Ticket<'_>) -> ControlFlow<Option<Loaded>> {
+        let (strategy, path) = (&self.kit.parts.strategy, walk.path);
+        self.progress.set(Phase::Resolving);
+        let started = Instant::now();
+        self.known.store(false, Relaxed);
+        let probe = ticket.is_probe();
+        let allowed = self.kit.parts.settings.downloads.timeout;
+        let mut retries = Vec::new();
+        let tries = self.guarded(self.tries(&walk, probe, started + allowed, &mut retries));
+        let result = match tokio::time::timeout_at(started + allowed, tries).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(Kind::Timeout, format!("{} took longer than {allowed:?}", path.by()))),
+        };
+        let (took, cached) = (started.elapsed(), self.known.load(Relaxed));
+        // Answers from before and cancelled requests tell nothing about the path.
+        if !cached && !self.cancel.is_cancelled() {
+            ticket.settle(result.as_ref().err(), !walk.pass.refused(), took);
+        } else {
+            drop(ticket);
+        }
+        let (end, loaded) = match result {
+            Ok(loaded) => (AttemptEnd::Ok, Some(loaded)),
+            Err(error) => {
+                tracing::info!(by = path.by(), code = error.code(), reason = error.operator_text(), "attempt failed");
+                let cookies = strategy.flags(walk.routed.platform).cookies;
+                (strategy::after(path, error, walk.more_paths, cookies), None)
             }
         };
-        stamp(&mut metadata, &routed.resource, path);
+        let next = matches!(end, AttemptEnd::NextAttempt { .. });
+        let (method, by) = (path.method(), path.by().to_owned());
+        self.attempts.push(Attempt { method, by, took, cached, end, retries, probe });
+        if next { ControlFlow::Continue(()) } else { ControlFlow::Break(loaded) }
+    }
+
+    /// Describes what a path loaded.
+    pub(super) async fn loaded(
+        &self,
+        walk: &Walk<'_>,
+        mut metadata: MediaMetadata,
+        paths: &[PathBuf],
+    ) -> Result<Loaded> {
+        stamp(&mut metadata, &walk.routed.resource, walk.path);
         if self.request.options.metadata_only {
             return Ok(Loaded { metadata, files: Vec::new() });
         }
-        let files = self.describe(&metadata, &paths).await?;
+        let files = self.describe(&metadata, paths).await?;
         // Tools save whatever they are sent, an error page included.
         if files.iter().all(|file| file.file_type == FileType::Other) {
             let what = files.first().map_or("nothing", |file| file.mimetype.as_str());
-            return Err(Error::new(Kind::NoMedia, format!("{} loaded {what}", path.by())));
+            return Err(Error::new(Kind::NoMedia, format!("{} loaded {what}", walk.path.by())));
         }
         Ok(Loaded { metadata, files })
-    }
-
-    /// Asks the platform what the post holds.
-    pub(super) async fn extract(&self, routed: &Routed<'_>) -> Result<MediaMetadata> {
-        let parts = self.kit.parts;
-        let extractor = routed
-            .platform
-            .extractor()
-            .ok_or_else(|| Error::internal(format!("{} has no extractor", routed.resource.platform)))?;
-        let none = PlatformSettings::default();
-        let scope = platforms::scope(routed.platform, Some(&routed.resource));
-        let session = parts.strategy.sessions().session(parts.egress.client(), scope);
-        let context = ExtractContext {
-            platform: routed.resource.platform,
-            session: session.as_ref(),
-            client: parts.egress.client(),
-            settings: parts.settings.platforms.get(routed.resource.platform.0).unwrap_or(&none),
-            options: &self.request.options,
-        };
-        let said = extractor.extract(&routed.resource, &context).await;
-        if session.is_some_and(|session| session.was_used()) {
-            parts.strategy.sessions().note(scope, said.as_ref().err());
-        }
-        said
-    }
-
-    /// Loads the files that the platform told of.
-    pub(super) async fn download(
-        &self,
-        routed: &Routed<'_>,
-        metadata: &MediaMetadata,
-        index: usize,
-        limit: Option<UploadLimit>,
-    ) -> Result<Vec<PathBuf>> {
-        let dir = self.folder.sub(&format!("{index}-api"))?;
-        let key = routed.resource.key();
-        let download = Download {
-            key: Some(&key),
-            metadata,
-            options: &self.request.options,
-            limit,
-            media: &self.kit.parts.media,
-            dir: &dir,
-            progress: self.progress,
-            cancel: self.cancel,
-        };
-        self.kit.fetcher.download(download).await
     }
 
     /// Describes the loaded files from their content.

@@ -3,6 +3,7 @@
 mod attempts;
 mod deliver;
 mod remembered;
+mod tries;
 
 use std::sync::atomic::AtomicBool;
 
@@ -115,8 +116,7 @@ impl<'a> Work<'a> {
             if routed.resource.kind != ResourceKind::ShortLink {
                 return Ok(routed);
             }
-            let client = self.kit.parts.egress.client();
-            url = self.guarded(client.resolve(&routed.resource.canonical)).await?;
+            url = self.follow(&routed).await?;
         }
         Err(Error::new(Kind::NotFound, "a short link that leads to ever more short links"))
     }

@@ -83,10 +83,8 @@ pub async fn ask(client: &net::Client, request: RequestBuilder) -> Result<Answer
         .unwrap_or_else(|_| Err(Error::new(Kind::Timeout, format!("no whole answer within {ANSWER_TIMEOUT:?}"))))
 }
 
-/// How long asking for a file's size may take: nobody waits long for what only makes a choice better.
-const SIZE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The size of a file by HEAD, in bytes. `None` when it cannot be had quickly.
+/// The size of a file by HEAD, in bytes. `None` when it cannot be had quickly: nobody waits long for what only makes a
+/// choice better.
 pub async fn size(
     client: &net::Client,
     url: &Url,
@@ -103,7 +101,7 @@ pub async fn size(
         let length = response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
         (response.status().is_success() && length > 0).then_some(length)
     };
-    tokio::time::timeout(SIZE_TIMEOUT, ask).await.ok().flatten()
+    tokio::time::timeout(client.timeouts().quick, ask).await.ok().flatten()
 }
 
 /// Files whose size is asked for at most: more would cost more time than a better choice saves.
