@@ -130,8 +130,7 @@ fn first_address(value: &Value, pointer: &str) -> Option<Url> {
 fn video(resource: &Resource, post: &Value, visitor: Option<&str>) -> Option<Item> {
     let video = post.get("video")?;
     let duration = float(video, "/duration").filter(|seconds| *seconds > 0.0);
-    let mut renditions: Vec<Rendition> =
-        list(video, "/bitrateInfo").iter().filter_map(|version| rendition(version)).collect();
+    let mut renditions: Vec<Rendition> = list(video, "/bitrateInfo").iter().filter_map(rendition).collect();
     // The same width means the same file under another signature.
     let play = text(video, "/playAddr").and_then(address).map(|url| Rendition {
         format_id: Some("play".into()),
