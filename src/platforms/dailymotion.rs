@@ -263,11 +263,7 @@ impl Extractor for Dailymotion {
 
 /// The public data about a video. Never worth failing for.
 async fn more(cx: &ExtractContext<'_>, url: &Url) -> Value {
-    let ask = async {
-        let answer = http::ask(cx.client, cx.client.get(url)?).await?;
-        answer.text().map(|_| ())?;
-        answer.json()
-    };
+    let ask = async { http::ask(cx.client, cx.client.get(url)?).await?.told() };
     ask.await.unwrap_or_else(|error: Error| {
         tracing::debug!(%error, "Dailymotion tells nothing beside the player");
         Value::Null

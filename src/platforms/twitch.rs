@@ -279,16 +279,7 @@ impl Extractor for Twitch {
             .header("client-id", setting("client_id")?)
             .header("content-type", "text/plain;charset=UTF-8")
             .body(query.to_string());
-        let answer = http::ask(cx.client, request).await?;
-        if let Some(refusal) = answer.refusal {
-            // The interface refuses, whatever clip it is.
-            return Err(if refusal.kind().is_fatal() {
-                Error::platform_changed(refusal.operator_text())
-            } else {
-                refusal
-            });
-        }
-        let mut found = parse(resource, &answer.json()?)?;
+        let mut found = parse(resource, &http::ask(cx.client, request).await?.told()?)?;
         let renditions = found.items.iter_mut().flat_map(|item| &mut item.renditions).take(SIZES);
         join_all(renditions.map(|rendition| async {
             if let Some(url) = &rendition.url {

@@ -288,15 +288,7 @@ impl Extractor for Vk {
                 "VK wants a script to be run: yt-dlp does",
             ));
         }
-        if let Some(refusal) = answer.refusal {
-            // The door is gone, not the video.
-            return Err(if refusal.kind().is_fatal() {
-                Error::platform_changed(refusal.operator_text())
-            } else {
-                refusal
-            });
-        }
-        let (mut found, streams) = parse(resource, &answer.json()?)?;
+        let (mut found, streams) = parse(resource, &answer.told()?)?;
         let Some(item) = found.items.first_mut() else { return Err(Error::internal("a video is one item")) };
         if let (true, Some(master)) = (item.renditions.is_empty(), streams) {
             item.renditions = hls::variants(cx.client, &master, &BTreeMap::new()).await?;

@@ -7,12 +7,12 @@ use boss_bot::{
     deliver::DirectorySink,
     model::{AttemptEnd, Options, Outcome, Request, Requester},
     net::USER_AGENT,
-    settings::Settings,
+    settings::{PlatformSettings, Settings},
 };
 
 use crate::world::{
     media,
-    platforms::{RedditPost, Tweet},
+    platforms::{RedditPost, Tweet, YouTubeVideo},
     stage,
     tls::Authority,
     web::{Fault, FaultKind, Reply, Web},
@@ -110,6 +110,28 @@ async fn when_the_media_host_refuses_our_client_a_tool_delivers() {
     let outcome = stage.fetch(&link).await;
     assert_eq!(outcome.error, None, "{outcome:#?}");
     assert_eq!(outcome.attempts.len(), 2, "{outcome:#?}");
+}
+
+#[tokio::test]
+async fn when_youtube_gives_our_client_only_ciphered_formats_yt_dlp_delivers() {
+    let mut stage = Stage::set().await;
+    // Another client than ours, whose addresses the stand-in serves without the token that the real one wants.
+    let params = [
+        ("player_client", "android_vr"),
+        ("player_skip", "webpage,configs,js,initial_data"),
+        ("formats", "missing_pot"),
+    ];
+    let params = params.map(|(name, value)| (name.to_owned(), value.into())).into();
+    stage.settings.platforms.insert("youtube".into(), PlatformSettings { params, ..PlatformSettings::default() });
+    let video = YouTubeVideo { ciphered_for: Some("VISIONOS"), ..YouTubeVideo::of(media::Dash::seed(44)) };
+    let link = stage.web.youtube().video(video);
+    let outcome = stage.fetch(&link).await;
+    assert_eq!(outcome.error, None, "{outcome:#?}");
+    let ends: Vec<_> = outcome.attempts.iter().map(|attempt| (attempt.by.as_str(), &attempt.end)).collect();
+    let [("api", AttemptEnd::NextAttempt { error }), ("yt-dlp", AttemptEnd::Ok)] = ends[..] else {
+        panic!("{ends:#?}")
+    };
+    assert!(error.operator_text().contains("ciphered formats"), "{error}");
 }
 
 #[tokio::test]

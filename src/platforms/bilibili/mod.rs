@@ -273,13 +273,11 @@ async fn ask(cx: &ExtractContext<'_>, path: &str) -> Result<Value> {
     let url = canonical("https://api.bilibili.com/", path).ok_or_else(|| Error::internal("the API's address"))?;
     let request = cx.client.get(&url)?.header("referer", parse::REFERRER).header("origin", "https://www.bilibili.com");
     let answer = http::ask(cx.client, request).await?;
-    match answer.refusal {
+    match &answer.refusal {
         // The guard's own status for visitors it takes for machines.
         Some(refusal) if answer.status.as_u16() == 412 => {
             Err(Error::new(Kind::RateLimited { retry_after: None }, refusal.operator_text()))
         }
-        Some(refusal) if refusal.kind().is_fatal() => Err(Error::platform_changed(refusal.operator_text())),
-        Some(refusal) => Err(refusal),
-        None => answer.json(),
+        _ => answer.told(),
     }
 }

@@ -52,6 +52,19 @@ impl Answer {
         })
     }
 
+    /// The body as JSON, of an interface that tells its verdicts in the body: a status that would be one (404, 451) is
+    /// about the interface, not about the post.
+    ///
+    /// # Errors
+    /// The error its status amounts to, `platform_changed` in place of a verdict; `platform_changed` when it is no JSON.
+    pub fn told(&self) -> Result<Value> {
+        match &self.refusal {
+            Some(refusal) if refusal.kind().is_fatal() => Err(Error::platform_changed(refusal.operator_text())),
+            Some(refusal) => Err(refusal.clone()),
+            None => self.json(),
+        }
+    }
+
     /// The body as JSON, whatever the status.
     ///
     /// # Errors

@@ -68,7 +68,7 @@ pub fn clients(setting: &str) -> Result<Vec<Client>> {
 ///
 /// # Errors
 /// As for any request; `platform_changed` for an endpoint that is not there.
-pub async fn ask(cx: &ExtractContext<'_>, client: &Client, endpoint: &str, body: Value) -> Result<http::Answer> {
+pub async fn ask(cx: &ExtractContext<'_>, client: &Client, endpoint: &str, mut body: Value) -> Result<http::Answer> {
     let url = Url::parse(&format!("https://www.youtube.com/youtubei/v1/{endpoint}?prettyPrint=false"))
         .map_err(|_| Error::internal("the address of InnerTube"))?;
     let mut context = client.context.clone();
@@ -76,7 +76,6 @@ pub async fn ask(cx: &ExtractContext<'_>, client: &Client, endpoint: &str, body:
     // Dates come in this zone.
     context.insert("timeZone".into(), "UTC".into());
     context.insert("utcOffsetMinutes".into(), 0.into());
-    let mut body = body;
     body["context"] = json!({"client": context});
     let request = cx
         .client
@@ -104,13 +103,10 @@ pub async fn video(resource: &Resource, cx: &ExtractContext<'_>) -> Result<Media
 /// What the page around the player tells. Never worth failing for.
 async fn details(id: &str, cx: &ExtractContext<'_>) -> Value {
     let body = json!({"videoId": id, "contentCheckOk": true, "racyCheckOk": true});
-    match ask_web(cx, "next", body).await.and_then(|answer| answer.text().map(|_| ()).and_then(|()| answer.json())) {
-        Ok(details) => details,
-        Err(error) => {
-            tracing::debug!(%error, "YouTube tells nothing beside the player");
-            Value::Null
-        }
-    }
+    ask_web(cx, "next", body).await.and_then(|answer| answer.told()).unwrap_or_else(|error| {
+        tracing::debug!(%error, "YouTube tells nothing beside the player");
+        Value::Null
+    })
 }
 
 /// What the player's interface tells about a video that can be loaded: the first client's answer with usable formats.
@@ -151,11 +147,5 @@ async fn player_as(client: &Client, id: &str, cx: &ExtractContext<'_>) -> Result
         "videoId": id, "contentCheckOk": true, "racyCheckOk": true,
         "playbackContext": {"contentPlaybackContext": {"html5Preference": "HTML5_PREF_WANTS"}},
     });
-    let answer = ask(cx, client, "player", body).await?;
-    match answer.refusal {
-        // The interface is gone, not the video.
-        Some(refusal) if refusal.kind().is_fatal() => Err(Error::platform_changed(refusal.operator_text())),
-        Some(refusal) => Err(refusal),
-        None => answer.json(),
-    }
+    ask(cx, client, "player", body).await?.told()
 }

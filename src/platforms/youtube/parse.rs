@@ -47,7 +47,7 @@ pub fn verdict(player: &Value) -> Result<()> {
         _ if says(&["available in your country", "in your location", "blocked it in your country"]) => {
             refuse(Kind::GeoBlocked)
         }
-        "LIVE_STREAM_OFFLINE" if says(&["recording is not available", "ended"]) => refuse(Kind::NotFound),
+        "LIVE_STREAM_OFFLINE" if says(&["recording is not available"]) => refuse(Kind::NotFound),
         "LIVE_STREAM_OFFLINE" => refuse(Kind::NotYet),
         "LOGIN_REQUIRED" => refuse(Kind::LoginRequired),
         _ if says(&["members", "join this channel", "premium", "payment", "purchase", "rent", "sign in"]) => {

@@ -18,6 +18,8 @@ async fn a_dailymotion_video_is_the_same_in_process_and_by_yt_dlp() {
     assert_eq!(found.author.as_ref().unwrap().name.as_deref(), Some("Gus"));
     assert_eq!((found.counts.view_count, found.counts.like_count), (Some(9), Some(2)));
     assert_eq!(found.items[0].renditions[0].protocol, Protocol::Hls);
+    let paths = stage.download(&found).await.unwrap();
+    assert!(paths.len() == 1 && std::fs::metadata(&paths[0]).unwrap().len() > 10_000);
     stage.options = Options { metadata_only: true, ..Options::default() };
     let (by_tool, _) = stage.cli(&link, Tool::YtDlp).await.unwrap();
     assert_eq!(comparable(&found), comparable(&by_tool));

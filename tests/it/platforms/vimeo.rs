@@ -36,6 +36,8 @@ async fn a_vimeo_video_of_streams_only_comes_with_its_sound() {
     let link = stage.web.sites().vimeo.video(VimeoVideo::of("A walk", VimeoMedia::Streams(Dash::seed(322))));
     let found = stage.api(&link).await.unwrap();
     assert!(found.items[0].renditions.iter().all(|rendition| rendition.protocol == Protocol::Hls));
+    let paths = stage.download(&found).await.unwrap();
+    assert!(paths.len() == 1 && std::fs::metadata(&paths[0]).unwrap().len() > 10_000);
     stage.options = Options { metadata_only: true, ..Options::default() };
     let (by_tool, _) = stage.cli(&link, Tool::YtDlp).await.unwrap();
     assert_eq!(comparable(&found), comparable(&by_tool));

@@ -81,6 +81,20 @@ async fn a_youtube_playlist_comes_by_its_first_videos_in_order() {
 }
 
 #[tokio::test]
+async fn a_long_youtube_playlist_is_followed_over_its_pages() {
+    let stage = set().await;
+    let youtube = stage.web.youtube();
+    let links: Vec<_> =
+        (0..12).map(|n| youtube.video(YouTubeVideo::of(Dash::seed(304)).titled(&format!("Number {n}")))).collect();
+    let link = youtube.playlist("Many", &links.iter().map(String::as_str).collect::<Vec<_>>());
+    let found = stage.api(&link).await.unwrap();
+    let urls: Vec<_> = found.items.iter().filter_map(|item| item.url.clone()).collect();
+    assert_eq!(urls, links[..10]);
+    let pages = stage.web.requests().iter().filter(|seen| seen.path == "/youtubei/v1/browse").count();
+    assert_eq!(pages, 2);
+}
+
+#[tokio::test]
 async fn a_youtube_channel_comes_by_its_latest_videos() {
     let mut stage = set().await;
     let youtube = stage.web.youtube();
@@ -135,7 +149,7 @@ async fn each_refusal_of_youtube_has_its_kind_in_process() {
 async fn what_this_path_cannot_load_is_left_to_yt_dlp() {
     let stage = set().await;
     let youtube = stage.web.youtube();
-    let ciphered = youtube.video(YouTubeVideo { ciphered: true, ..YouTubeVideo::of(Dash::seed(306)) });
+    let ciphered = youtube.video(YouTubeVideo { ciphered_for: Some("VISIONOS"), ..YouTubeVideo::of(Dash::seed(306)) });
     let error = stage.api(&ciphered).await.unwrap_err();
     assert_eq!(error.code(), "platform_changed");
     assert!(error.operator_text().contains("ciphered"), "{error}");

@@ -67,8 +67,8 @@ pub struct YouTubeVideo {
     pub playability: Playability,
     /// People who like it.
     pub likes: u64,
-    /// Whether its addresses only work after the player's script has signed them.
-    pub ciphered: bool,
+    /// The client (`VISIONOS`) that only gets addresses which the player's script must sign first.
+    pub ciphered_for: Option<&'static str>,
     /// Whether the clients of devices are told that there is no such video, as of those made for children.
     pub only_on_the_web: bool,
 }
@@ -124,7 +124,7 @@ impl YouTubeVideo {
             combined: Some(combined),
             playability: Playability::Ok,
             likes: 4321,
-            ciphered: false,
+            ciphered_for: None,
             only_on_the_web: false,
         }
     }
@@ -208,7 +208,7 @@ impl YouTubeVideo {
         for (name, value) in extra.as_object().expect("an object") {
             stream[name] = value.clone();
         }
-        if self.ciphered
+        if self.ciphered_for.is_some()
             && let Some(address) = stream.as_object_mut().and_then(|stream| stream.remove("url"))
         {
             let address = address.as_str().unwrap_or_default().replace('&', "%26");
@@ -350,23 +350,39 @@ impl YouTubeVideo {
     }
 }
 
+/// Videos on one page of a playlist. Real ones have a hundred.
+const PAGE: usize = 6;
+
 /// The id of a placed channel: as long as real ones.
 fn channel_id(handle: &str) -> String {
     format!("UC{handle:-<22}")
 }
 
 impl List {
-    fn playlist(&self) -> Value {
-        if self.private {
-            let text = "This playlist is private.";
-            return json!({"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"runs": [{"text": text}]}}}]});
-        }
+    /// The videos of one page from `start` on, and the token of the next page where there is one.
+    fn page(&self, browse_id: &str, start: usize) -> Vec<Value> {
         let video = |(id, title): &(String, String)| {
             json!({"playlistVideoRenderer": {
                 "videoId": id, "title": {"runs": [{"text": title}]}, "lengthSeconds": "3", "isPlayable": true,
             }})
         };
-        let videos: Vec<Value> = self.videos.iter().map(video).collect();
+        let mut items: Vec<Value> = self.videos.iter().skip(start).take(PAGE).map(video).collect();
+        let next = start + PAGE;
+        if next < self.videos.len() {
+            let command =
+                json!({"token": format!("{browse_id}/{next}"), "request": "CONTINUATION_REQUEST_TYPE_BROWSE"});
+            let endpoint = json!({"continuationCommand": command});
+            items.push(json!({"continuationItemRenderer": {"continuationEndpoint": endpoint}}));
+        }
+        items
+    }
+
+    fn playlist(&self, browse_id: &str) -> Value {
+        if self.private {
+            let text = "This playlist is private.";
+            return json!({"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"runs": [{"text": text}]}}}]});
+        }
+        let videos = self.page(browse_id, 0);
         let content = json!({"sectionListRenderer": {"contents": [{"itemSectionRenderer": {"contents": [
             {"playlistVideoListRenderer": {"contents": videos}},
         ]}}]}});
@@ -468,9 +484,13 @@ impl YouTube {
         else {
             return refused(400, "Request contains an invalid argument.");
         };
-        let on_the_web = client["clientName"] == "WEB";
-        let hidden = lock(&self.state).videos.get(id).is_some_and(|video| video.only_on_the_web && !on_the_web);
-        Reply::json(&if hidden { Self::unknown(id) } else { self.told(id) })
+        let name = client["clientName"].as_str();
+        let mut video = lock(&self.state).videos.get(id).cloned();
+        if let Some(video) = &mut video {
+            video.ciphered_for = video.ciphered_for.filter(|whom| name == Some(*whom));
+        }
+        let shown = video.filter(|video| name == Some("WEB") || !video.only_on_the_web);
+        Reply::json(&shown.map_or_else(|| Self::unknown(id), |video| video.player()))
     }
 
     fn unknown(id: &str) -> Value {
@@ -521,7 +541,7 @@ impl YouTube {
     fn list(&self, browse_id: &str) -> Option<Value> {
         let state = lock(&self.state);
         if let Some(list) = browse_id.strip_prefix("VL").and_then(|id| state.playlists.get(id)) {
-            return Some(list.playlist());
+            return Some(list.playlist(browse_id));
         }
         let handle = browse_id.strip_prefix("UC")?.trim_end_matches('-');
         state.channels.get(handle).map(|list| list.channel(handle))
@@ -533,7 +553,21 @@ impl YouTube {
             let text = "The playlist does not exist.";
             json!({"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"runs": [{"text": text}]}}}]})
         };
-        Reply::json(&self.list(asked["browseId"].as_str().unwrap_or_default()).unwrap_or_else(missing))
+        let told = match asked["continuation"].as_str() {
+            Some(token) => self.next_page(token),
+            None => self.list(asked["browseId"].as_str().unwrap_or_default()),
+        };
+        Reply::json(&told.unwrap_or_else(missing))
+    }
+
+    /// What follows on a playlist's page.
+    fn next_page(&self, token: &str) -> Option<Value> {
+        let (id, start) = token.strip_prefix("VL")?.split_once('/')?;
+        let state = lock(&self.state);
+        let items = state.playlists.get(id)?.page(&format!("VL{id}"), start.parse().ok()?);
+        Some(json!({"onResponseReceivedActions": [{"appendContinuationItemsAction": {
+            "targetId": "list", "continuationItems": items,
+        }}]}))
     }
 
     fn resolve(&self, request: &Request) -> Reply {
