@@ -269,6 +269,16 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_this_build_cannot_follow_is_pointed_out() {
+        let mut settings = Settings::default();
+        for platform in ["twitter", "nowhere"] {
+            settings.platforms.entry(platform.to_owned()).or_default().use_api_client = Some(true);
+        }
+        let odd = referred(&settings).unwrap();
+        assert_eq!(odd, ["NOWHERE_USE_API_CLIENT is on, but this build asks nowhere by tools only"]);
+    }
+
+    #[test]
     fn several_exits_become_one() {
         use Exit::*;
         for (all, one) in [

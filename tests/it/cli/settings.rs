@@ -75,12 +75,12 @@ async fn files_that_settings_name_are_read_before_anything_starts() {
 }
 
 #[tokio::test]
-async fn a_flag_that_this_build_cannot_follow_is_pointed_out() {
+async fn flags_that_this_build_can_follow_are_not_pointed_out() {
     let dir = folder();
     let env = [("BILIBILI_USE_API_CLIENT", "true"), ("TWITTER_USE_API_CLIENT", "true")];
     let ran = boss_bot(dir.path(), &["config", "check"], &env).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.contains("BILIBILI_USE_API_CLIENT") && !ran.err.contains("TWITTER"), "{}", ran.err);
+    assert!(!ran.err.contains("_USE_API_CLIENT"), "{}", ran.err);
 }
 
 #[tokio::test]
