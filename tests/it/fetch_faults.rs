@@ -235,10 +235,10 @@ async fn undisturbed(way: Way) -> String {
 
 async fn matrix(way: Way) {
     let expected = undisturbed(way).await;
-    // Most of them wait for the server rather than work.
+    // Nearly all of them wait for the server rather than work.
     let cells = rows(way).into_iter().map(|row| cell(way, &expected, row));
     let wrong: Vec<String> =
-        futures_util::stream::iter(cells).buffer_unordered(16).filter_map(|end| async { end.err() }).collect().await;
+        futures_util::stream::iter(cells).buffer_unordered(40).filter_map(|end| async { end.err() }).collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
