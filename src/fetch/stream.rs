@@ -369,8 +369,8 @@ mod tests {
         use aes::cipher::BlockEncryptMut;
         let (key, iv) = ([7; 16], [9; 16]);
         let locked =
-            cbc::Encryptor::<aes::Aes128>::new(&key.into(), &iv.into()).encrypt_padded_vec_mut::<Pkcs7>(&[1; 40]);
-        assert_eq!(decrypt(locked.clone().into(), &key, &iv).unwrap(), [1; 40][..]);
+            cbc::Encryptor::<aes::Aes128>::new(&key.into(), &iv.into()).encrypt_padded_vec_mut::<Pkcs7>(&[200; 40]);
+        assert_eq!(decrypt(locked.clone().into(), &key, &iv).unwrap(), [200; 40][..]);
         for (body, key) in [(&locked[..], [8; 16]), (&locked[..32], key), (&locked[..33], key), (&[], key)] {
             assert_eq!(decrypt(Bytes::copy_from_slice(body), &key, &iv).unwrap_err().code(), "platform_changed");
         }
