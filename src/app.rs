@@ -7,7 +7,7 @@ use crate::{
     jobs::{Jobs, Parts},
     media::Media,
     model::Result,
-    net::Egress,
+    net::{Cassette, Egress},
     platforms::Registry,
     settings::Settings,
     strategy::Strategy,
@@ -40,8 +40,20 @@ impl App {
     /// # Errors
     /// When the network settings are not usable (a missing CA file).
     pub fn new(settings: Settings) -> Result<Self> {
+        Self::with_cassette(settings, None)
+    }
+
+    /// The same, recorded, or answered from a recording.
+    ///
+    /// # Errors
+    /// As for [`App::new`].
+    pub fn with_cassette(settings: Settings, cassette: Option<Cassette>) -> Result<Self> {
         let settings = Arc::new(settings);
         let egress = Egress::new(&settings.network)?;
+        let egress = match cassette {
+            Some(cassette) => egress.with_cassette(Arc::new(cassette)),
+            None => egress,
+        };
         let registry = Arc::new(Registry::standard(&settings));
         let tools = Arc::new(Tools::new(&settings, egress.clone()));
         let media = Arc::new(Media::new(settings.compression.clone(), tools.clone()));

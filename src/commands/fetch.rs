@@ -12,9 +12,11 @@ use crate::{
     app::App,
     deliver::DirectorySink,
     jobs::Job,
-    model::{Error, Options, Outcome, Quality, Request, Requester, UploadLimit},
+    model::{Error, Options, Outcome, Quality, Request, Requester, Result, UploadLimit},
+    net::Cassette,
     platforms::parse_link,
-    settings,
+    settings::{self, Settings},
+    telemetry::Redaction,
 };
 
 /// Download links into a folder, as the bot would.
@@ -61,9 +63,43 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
 
+    /// Write what the platforms are asked in process, and what they answer, into this folder, without cookies, tokens
+    /// and signatures: for a report that a platform has changed, or to start a new one
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+
+    /// Keep pictures and videos whole in the recording, not only their beginning
+    #[arg(long, requires = "record")]
+    record_media: bool,
+
+    /// Answer from a recording instead of the network
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
+
     /// One JSON object a link
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// What the run is recorded into or answered from, if anything. Recordings are of the in-process path: the tools are
+    /// left out, and what is remembered is not used.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub(super) fn cassette(&self, settings: &mut Settings) -> Result<Option<Cassette>> {
+        let cassette = match (&self.record, &self.replay) {
+            (Some(dir), _) => {
+                let known = Redaction::new(settings);
+                Cassette::record(dir, move |text| known.without_known(text), self.record_media)?
+            }
+            (None, Some(dir)) => Cassette::play(dir)?,
+            (None, None) => return Ok(None),
+        };
+        settings.cache.enabled = false;
+        settings.downloads.api_fallback_to_cli = false;
+        Ok(Some(cassette))
+    }
 }
 
 /// One link on its way: a job, or refused before it became one.

@@ -8,6 +8,7 @@ mod config;
 mod doctor;
 mod explain;
 mod fetch;
+mod new_platform;
 mod output;
 mod run;
 mod stop;
@@ -20,6 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     app::App,
     model::{self, Kind},
+    net::Cassette,
     platforms::Registry,
     settings::{self, Loaded, Overrides, Settings},
     telemetry,
@@ -132,6 +134,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Show or check the settings
     Config(config::Args),
+    /// Write the files that a new platform starts from
+    NewPlatform(new_platform::Args),
     /// Print shell completions
     Completions(completions::Args),
 }
@@ -151,6 +155,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     if let Command::Completions(args) = &cli.command {
         return completions::execute(args, &mut Cli::command());
     }
+    if let Command::NewPlatform(args) = &cli.command {
+        return new_platform::execute(args);
+    }
     let loaded = settings::load(&overrides);
     match cli.command {
         Command::Config(args) => return config::execute(&args, loaded),
@@ -160,6 +167,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         | Command::Fetch(_)
         | Command::Explain(_)
         | Command::Strategies(_)
+        | Command::NewPlatform(_)
         | Command::Completions(_) => {}
     }
     let loaded = match loaded {
@@ -183,7 +191,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             }
             // The summary tells what happened: the log's account of it would only tear the progress bars.
             telemetry::init(&loaded.settings, quiet(&loaded));
-            with_app(loaded, |app| fetch::execute(args, app))
+            let mut loaded = loaded;
+            match args.cassette(&mut loaded.settings) {
+                Ok(cassette) => with_app(loaded, cassette, |app| fetch::execute(args, app)),
+                Err(error) => output::unusable(&error),
+            }
         }
         Command::Run(args) => {
             telemetry::init(&loaded.settings, None);
@@ -195,10 +207,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
                 Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
                 Err(error) => return output::unusable(&error),
             }
-            with_app(loaded, |app| run::execute(args, app))
+            with_app(loaded, None, |app| run::execute(args, app))
         }
         // Dealt with above.
-        Command::Config(_) | Command::Doctor(_) | Command::Completions(_) => Exit::Ok,
+        Command::Config(_) | Command::Doctor(_) | Command::NewPlatform(_) | Command::Completions(_) => Exit::Ok,
     }
 }
 
@@ -226,8 +238,12 @@ fn referred(settings: &Settings) -> model::Result<Vec<String>> {
     Ok(odd)
 }
 
-fn with_app<F: Future<Output = Exit>>(loaded: Loaded, work: impl FnOnce(Arc<App>) -> F) -> Exit {
-    match App::new(loaded.settings) {
+fn with_app<F: Future<Output = Exit>>(
+    loaded: Loaded,
+    cassette: Option<Cassette>,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> Exit {
+    match App::with_cassette(loaded.settings, cassette) {
         Ok(app) => with_runtime(|| work(Arc::new(app))),
         // Nothing but the settings can keep it from being built.
         Err(error) => output::unusable(&error),

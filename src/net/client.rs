@@ -6,6 +6,7 @@ use reqwest::{Certificate, ClientBuilder, Method, Proxy, RequestBuilder, Respons
 use url::Url;
 
 use super::{
+    cassette::Cassette,
     cookies::Attached,
     pace::Pass,
     resolver::{Guard, GuardedResolver},
@@ -44,6 +45,7 @@ pub struct Client {
     cookies: Option<Attached>,
     pass: Option<Arc<Pass>>,
     timeouts: Timeouts,
+    cassette: Option<Arc<Cassette>>,
 }
 
 impl Client {
@@ -52,7 +54,7 @@ impl Client {
         let http = build(guarded(&guard, proxy, roots)?.read_timeout(READ_TIMEOUT))?;
         // Downloads judge silence by a setting of their own.
         let files = build(guarded(&guard, proxy, roots)?.http1_only())?;
-        Ok(Self { http, files, guard, cookies: None, pass: None, timeouts: settings.timeouts })
+        Ok(Self { http, files, guard, cookies: None, pass: None, cassette: None, timeouts: settings.timeouts })
     }
 
     /// The same client for media files: over HTTP/1.1, because HTTP/2 would send parallel requests through one connection,
@@ -75,6 +77,11 @@ impl Client {
     /// How long is waited for what.
     pub fn timeouts(&self) -> &Timeouts {
         &self.timeouts
+    }
+
+    /// The same client, recorded, or answered from a recording.
+    pub(super) fn with_cassette(&self, cassette: Arc<Cassette>) -> Self {
+        Self { cassette: Some(cassette), ..self.clone() }
     }
 
     /// A request, refused at once when the URL itself names a forbidden address, port or scheme.
@@ -111,11 +118,21 @@ impl Client {
             value.set_sensitive(true);
             request.headers_mut().insert(header::COOKIE, value);
         }
+        if let Some(cassette) = &self.cassette
+            && let Some(answer) = cassette.answer(&request)
+        {
+            return answer;
+        }
         // HEAD asks file servers how large a file is: platforms do not count it.
         if let Some(pass) = self.pass.as_ref().filter(|_| request.method() != Method::HEAD) {
             pass.request().await?;
         }
-        self.http.execute(request).await.map_err(fault)
+        let asked = self.cassette.as_ref().and_then(|cassette| Some((cassette, cassette.asked(&request)?)));
+        let response = self.http.execute(request).await.map_err(fault)?;
+        match asked {
+            Some((cassette, asked)) => cassette.heard(asked, response).await,
+            None => Ok(response),
+        }
     }
 
     /// Where a short link leads: follows redirects (each checked) and returns the last address, reading no body. The last

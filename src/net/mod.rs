@@ -11,6 +11,7 @@
 //! that tools are made to use. Discord's own API is no stranger: [`Egress::discord`] is a plain client.
 
 pub mod addresses;
+pub mod cassette;
 pub mod client;
 pub mod cookies;
 mod meter;
@@ -22,6 +23,7 @@ pub mod response;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+pub use cassette::Cassette;
 pub use client::{Client, USER_AGENT};
 pub use cookies::{Jar, Scope, Session, SessionState, Sessions, ToolCookies};
 pub use proxy::{ProxyLog, ToolProxy};
@@ -46,6 +48,8 @@ struct Inner {
     guard: Arc<Guard>,
     settings: Network,
     roots: Vec<reqwest::Certificate>,
+    /// Whether answers come from a recording.
+    offline: bool,
 }
 
 impl Egress {
@@ -75,7 +79,21 @@ impl Egress {
         };
         let guard = Arc::new(Guard::new(Policy::new(&settings.allow_private), names));
         let client = Client::new(guard.clone(), settings, &roots)?;
-        Ok(Self { inner: Arc::new(Inner { client, guard, settings: settings.clone(), roots }) })
+        Ok(Self { inner: Arc::new(Inner { client, guard, settings: settings.clone(), roots, offline: false }) })
+    }
+
+    /// The same egress, recorded, or answered from a recording. Then nothing leaves the machine: tools have no way out.
+    pub fn with_cassette(&self, cassette: Arc<Cassette>) -> Self {
+        let inner = &self.inner;
+        Self {
+            inner: Arc::new(Inner {
+                client: inner.client.with_cassette(cassette.clone()),
+                guard: inner.guard.clone(),
+                settings: inner.settings.clone(),
+                roots: inner.roots.clone(),
+                offline: cassette.is_played(),
+            }),
+        }
     }
 
     /// The client for extractors and downloads: refuses every non-public address, each redirect again.
@@ -101,6 +119,9 @@ impl Egress {
     /// # Errors
     /// When no loopback port can be had.
     pub async fn tool_proxy(&self, budget: u64) -> Result<ToolProxy> {
+        if self.inner.offline {
+            return Err(Error::internal("a recording is played: tools are not asked"));
+        }
         ToolProxy::start(self.inner.guard.clone(), self.inner.settings.proxy.clone(), budget).await
     }
 
