@@ -162,7 +162,10 @@ mod tests {
         let said = write(&args("peertube"), root.path()).unwrap();
         assert!(said.contains("mod peertube;") && said.contains("Box::new(peertube::Peertube),"), "{said}");
         let file = fs::read_to_string(root.path().join("src/platforms/peertube.rs")).unwrap();
-        assert!(file.contains("\"peertube.example\"") && !file.contains('@'), "{file}");
+        assert!(file.contains("\"peertube.example\""), "{file}");
+        for placeholder in ["@NAME@", "@TYPE@", "@HOST@", "@HOSTS@", "@DOMAIN@", "@API@"] {
+            assert!(TEMPLATE.contains(placeholder) && !file.contains(placeholder), "{placeholder}: {file}");
+        }
         assert!(root.path().join("fixtures/platforms/peertube/post.json").is_file());
         assert!(write(&args("peertube"), root.path()).is_err(), "nothing is overwritten");
     }
