@@ -57,7 +57,7 @@ async fn without_the_authors_server_there_is_what_bluesky_serves() {
     let picture = media::jpg(325);
     let (video, image) = (
         bluesky.post(BlueskyPost::video(&media::small_video(324))),
-        bluesky.post(BlueskyPost::images(&[picture.clone()])),
+        bluesky.post(BlueskyPost::images(std::slice::from_ref(&picture))),
     );
     bluesky.lose_servers();
     let api = stage.api(&video).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_quote_shows_its_own_media_or_those_that_it_quotes() {
     assert_eq!(api.author.as_ref().unwrap().name.as_deref(), Some("Ann Example"));
     assert_eq!(hashes(&stage.download(&api).await.unwrap()), [video.sha256()]);
 
-    let mut both = BlueskyPost::images(&[picture.clone()]);
+    let mut both = BlueskyPost::images(std::slice::from_ref(&picture));
     both = both.and_quoting(quoted());
     let api = stage.api(&stage.web.sites().bluesky.post(both)).await.unwrap();
     assert_eq!(hashes(&stage.download(&api).await.unwrap()), [picture.sha256()]);

@@ -36,7 +36,7 @@ async fn an_unknown_server_is_asked_once_what_it_runs() {
     let mastodon = &stage.web.sites().mastodon;
     let picture = media::jpg(334);
     mastodon.server("toots.stand-in.example", "Pleroma");
-    let of_picture = || MastodonPost::of(&[picture.clone()]).on("toots.stand-in.example");
+    let of_picture = || MastodonPost::of(std::slice::from_ref(&picture)).on("toots.stand-in.example");
     let links = [mastodon.post(of_picture()), mastodon.post(of_picture().boosted())];
     for link in &links {
         let api = stage.api(link).await.unwrap();

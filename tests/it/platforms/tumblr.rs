@@ -30,7 +30,7 @@ async fn pictures_are_the_same_in_process_and_by_gallery_dl_in_order() {
 async fn a_video_is_the_same_in_process_and_by_both_tools() {
     let stage = Stage::set().await;
     let video = media::small_video(354);
-    let link = stage.web.sites().tumblr.post(&[video.clone()]);
+    let link = stage.web.sites().tumblr.post(std::slice::from_ref(&video));
     let api = stage.api(&link).await.unwrap();
     assert_eq!(api.items[0].kind, FileType::Video);
     assert_eq!(hashes(&stage.download(&api).await.unwrap()), [video.sha256()]);

@@ -113,11 +113,11 @@ impl Soundcloud {
             }
             ("api-v2.soundcloud.com", ["tracks"]) => {
                 let ids = request.param("ids")?;
-                let wanted = |track: &Value| ids.split(',').any(|id| track["id"].to_string() == id);
+                let wanted = |track: &Value| ids.split(',').any(|id| is(track, id));
                 let tracks: Vec<_> = state.told.iter().filter(|(_, told)| wanted(told)).map(|(_, told)| told).collect();
                 Some(Reply::json(&json!(tracks)))
             }
-            ("api-v2.soundcloud.com", ["tracks", id]) => Some(told(&state, |_, told| told["id"].to_string() == *id)),
+            ("api-v2.soundcloud.com", ["tracks", id]) => Some(told(&state, |_, told| is(told, id))),
             _ => self.placed.answer(request),
         }
     }
@@ -169,6 +169,11 @@ impl Soundcloud {
 fn told(state: &State, matches: impl Fn(&String, &Value) -> bool) -> Reply {
     let found = state.told.iter().find(|(link, told)| matches(link, told));
     found.map_or_else(|| Reply::json_status(404, &json!({})), |(_, told)| Reply::json(told))
+}
+
+/// Whether something has this number.
+fn is(told: &Value, id: &str) -> bool {
+    told["id"].as_u64().is_some_and(|number| id.parse() == Ok(number))
 }
 
 fn created() -> String {
