@@ -106,13 +106,13 @@ async fn a_path_that_keeps_failing_is_left_alone_while_a_tool_delivers() {
     break_x(&stage.web, &FaultKind::Status(503), None);
     for seed in 200..202 {
         let outcome = stage.load(&stage.post(seed)).await;
-        assert_eq!(told(&outcome), ["api network after network", "yt-dlp ok"], "{outcome:#?}");
+        assert_eq!(told(&outcome), ["api network after network", "gallery-dl ok"], "{outcome:#?}");
     }
     assert!(matches!(stage.api().standing, Stands::Open { next_probe_seconds: 3590.. }), "{:?}", stage.api());
     stage.web.clear_log();
     for seed in 202..204 {
         let outcome = stage.load(&stage.post(seed)).await;
-        assert_eq!(told(&outcome), ["yt-dlp ok"], "{outcome:#?}");
+        assert_eq!(told(&outcome), ["gallery-dl ok"], "{outcome:#?}");
     }
     assert_eq!(asked(&stage.web).iter().map(Seen::line).collect::<Vec<_>>(), Vec::<String>::new());
 }
@@ -132,7 +132,7 @@ async fn a_paused_path_is_tested_by_one_request_and_returns_by_itself() {
     stage.web.clear_log();
     let probing = stage.load(&stage.post(211)).await;
     assert!(probing.attempts[0].probe, "{probing:#?}");
-    assert_eq!(told(&probing), ["api network", "yt-dlp ok"], "a test is tried once");
+    assert_eq!(told(&probing), ["api network", "gallery-dl ok"], "a test is tried once");
     let probes = asked(&stage.web).len();
     assert!((1..=2).contains(&probes), "one question, by its two ways: {:?}", asked(&stage.web));
 
@@ -198,7 +198,7 @@ async fn nobody_waits_long_for_a_platform_that_a_tool_can_ask() {
     let stage = Stage::with(|_| {}).await;
     break_x(&stage.web, &FaultKind::RateLimit(Some(25)), None);
     let outcome = stage.load(&stage.post(231)).await;
-    assert_eq!(told(&outcome), ["api rate_limited", "yt-dlp ok"], "{outcome:#?}");
+    assert_eq!(told(&outcome), ["api rate_limited", "gallery-dl ok"], "{outcome:#?}");
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn an_expired_media_address_is_asked_for_anew_once() {
     stage.web.faults().add(refuse(None).only_agent(USER_AGENT));
     let outcome = stage.load(&stage.post(241)).await;
     assert_eq!(told(&outcome)[0], "api platform_changed after platform_changed", "{outcome:#?}");
-    assert_eq!(told(&outcome)[1], "yt-dlp ok", "{outcome:#?}");
+    assert_eq!(told(&outcome)[1], "gallery-dl ok", "{outcome:#?}");
     assert_eq!(graphql(&stage.web), 2, "once, and no more");
 }
 
@@ -242,7 +242,7 @@ async fn a_platform_that_does_not_answer_in_time_is_left_to_a_tool() {
     let stage = Stage::with(|settings| settings.network.timeouts.metadata = Duration::from_millis(300)).await;
     break_x(&stage.web, &FaultKind::Hang, None);
     let outcome = stage.load(&stage.post(245)).await;
-    assert_eq!(told(&outcome), ["api timeout", "yt-dlp ok"], "{outcome:#?}");
+    assert_eq!(told(&outcome), ["api timeout", "gallery-dl ok"], "{outcome:#?}");
     assert!(outcome.attempts[0].took < Duration::from_secs(3), "{outcome:#?}");
 }
 
@@ -282,7 +282,7 @@ async fn what_would_wait_too_long_for_our_own_rate_is_left_to_a_tool_and_pauses_
     assert_eq!(told(&first), ["api ok"], "{first:#?}");
     stage.web.clear_log();
     let second = stage.load(&stage.post(261)).await;
-    assert_eq!(told(&second), ["api rate_limited", "yt-dlp ok"], "{second:#?}");
+    assert_eq!(told(&second), ["api rate_limited", "gallery-dl ok"], "{second:#?}");
     assert_eq!(asked(&stage.web).len(), 0, "X has not been asked");
     assert_eq!(stage.api().standing, Stands::Closed);
 }
@@ -318,7 +318,7 @@ async fn strategies_shows_which_path_is_paused_and_why() {
         let message = ann.slash(&general, "strategies", json!({})).await.says("after 2 of 2 attempts failed").await;
         let text = message.text();
         assert!(text.contains("directly: 0 ok, 2 failed") && text.contains("paused for "), "{text}");
-        assert!(text.contains("yt-dlp: 2 ok, 0 failed"), "{text}");
+        assert!(text.contains("gallery-dl: 2 ok, 0 failed"), "{text}");
         world.web.clear_log();
         let link = world.web.x().post(Tweet::video(&media::small_video(272)));
         ann.slash(&general, "download", json!({"url": link})).await.with_files(1).await;
