@@ -39,6 +39,14 @@ pub(super) fn until(entry: &Entry, settings: &CacheSettings) -> DateTime<Utc> {
     after(entry.told, life)
 }
 
+/// Until when it counts as an answer. After that what a list says of itself may only stand in for one.
+pub(super) fn fresh_until(entry: &Entry, settings: &CacheSettings) -> DateTime<Utc> {
+    match (&entry.answer, entry.kind) {
+        (Answer::Found(_), ResourceKind::Playlist | ResourceKind::Profile) => after(entry.told, settings.list),
+        _ => until(entry, settings),
+    }
+}
+
 /// Until when the addresses in it work, as far as can be known: the first to expire counts.
 pub(super) fn addresses_until(
     metadata: &MediaMetadata,
@@ -63,7 +71,7 @@ pub(super) fn longest(settings: &CacheSettings) -> Duration {
 fn of_description(kind: ResourceKind, settings: &CacheSettings) -> Duration {
     match kind {
         ResourceKind::Post | ResourceKind::Video | ResourceKind::Unknown => settings.post,
-        ResourceKind::Playlist | ResourceKind::Profile => settings.list,
+        ResourceKind::Playlist | ResourceKind::Profile => settings.profile.max(settings.list),
         ResourceKind::Story => STORY.min(settings.post),
         // Not kept: see `Key::of`.
         ResourceKind::File | ResourceKind::ShortLink => Duration::ZERO,

@@ -104,7 +104,7 @@ impl Cache {
 
     /// An answer good enough to load by: its addresses work still. A refusal counts as well.
     pub async fn to_load(&self, key: &Key, now: DateTime<Utc>) -> Option<Known> {
-        let entry = self.entry(key, now).await?;
+        let entry = self.fresh(key, now).await?;
         if let Answer::Found(metadata) = &entry.answer
             && now >= life::addresses_until(metadata, entry.told, &self.inner.settings)
         {
@@ -115,13 +115,26 @@ impl Cache {
 
     /// An answer good enough to look at. Addresses that have gone stale are left out of it.
     pub async fn to_look(&self, key: &Key, now: DateTime<Utc>) -> Option<Known> {
-        let entry = self.entry(key, now).await?;
+        let entry = self.fresh(key, now).await?;
         let mut known = known(&entry);
         if let Ok(metadata) = &mut known.answer
             && now >= life::addresses_until(metadata, entry.told, &self.inner.settings)
         {
             metadata.drop_addresses();
         }
+        Some(known)
+    }
+
+    /// What a post or list says of itself, however old its entries are: for a look while the platform cannot be asked.
+    pub async fn to_stand_in(&self, key: &Key, now: DateTime<Utc>) -> Option<Known> {
+        let entry = self.entry(key, now).await?;
+        let mut known = known(&entry);
+        let metadata = known.answer.as_mut().ok()?;
+        metadata.drop_addresses();
+        if now >= life::fresh_until(&entry, &self.inner.settings) {
+            metadata.items.clear();
+        }
+        metadata.download_timestamp = Some(entry.told);
         Some(known)
     }
 
@@ -185,6 +198,11 @@ impl Cache {
     pub fn clear(&self) -> Result<usize> {
         self.inner.memory.invalidate_all();
         self.inner.store.clear()
+    }
+
+    /// The entry, if it still counts as an answer.
+    async fn fresh(&self, key: &Key, now: DateTime<Utc>) -> Option<Arc<Entry>> {
+        self.entry(key, now).await.filter(|entry| now < life::fresh_until(entry, &self.inner.settings))
     }
 
     /// The entry, if it may still be used at all.

@@ -161,6 +161,17 @@ async fn lists_are_asked_again_sooner_than_posts() {
 }
 
 #[tokio::test]
+async fn what_a_list_says_of_itself_stands_in_for_a_week() {
+    let (place, asked) = (Place::new(), now());
+    let cache = place.open();
+    let key = key_of(ResourceKind::Playlist);
+    cache.put(&key, "api", &Ok(post(None)), asked).await;
+    let later = cache.to_stand_in(&key, asked + TimeDelta::days(6)).await.unwrap().answer.unwrap();
+    assert_eq!((later.title.as_deref(), later.items.len()), (Some("a post"), 0), "its entries are out of date");
+    assert!(cache.to_stand_in(&key, asked + TimeDelta::days(7)).await.is_none());
+}
+
+#[tokio::test]
 async fn the_next_process_knows_it_and_nobody_else_may_read_it() {
     let (place, asked) = (Place::new(), now());
     let said = Ok(post(Some(asked + TimeDelta::hours(2))));

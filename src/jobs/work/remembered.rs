@@ -34,6 +34,16 @@ impl Work<'_> {
         }
         let said = self.extract(path).await;
         let told = Utc::now();
+        // Who only looks is better served by what was said lately than by a fault of the moment.
+        if let Err(error) = &said
+            && error.kind().retryable()
+            && !anew
+            && self.request.options.metadata_only
+            && let Some(Ok(metadata)) = cache.to_stand_in(key, told).await.map(|known| known.answer)
+        {
+            self.known.store(true, Relaxed);
+            return Ok(metadata);
+        }
         cache.put(key, "api", &said, told).await;
         said.map(|metadata| MediaMetadata { download_timestamp: Some(told), ..metadata })
     }
