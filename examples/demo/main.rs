@@ -19,6 +19,9 @@ use world::{
     stage::World,
 };
 
+/// The bot asks these platforms itself; here the real tools shall be seen at work, too.
+const BY_TOOLS: &[(&str, &str)] = &[("YOUTUBE_USE_API_CLIENT", "false"), ("INSTAGRAM_USE_API_CLIENT", "false")];
+
 /// One link tried: what should have come of it, and what did.
 struct Shown {
     name: &'static str,
@@ -50,7 +53,7 @@ async fn demo() -> ExitCode {
     let guild = world.discord.guild("Harbour Cats", 0);
     let channel = guild.channel("general");
     println!("Starting the real bot against the stand-in Discord …");
-    let mut bot = world.bot(&[("LOG_LEVEL", "info"), ("LOG_FORMAT", "json")]).await;
+    let mut bot = world.bot(&[&[("LOG_LEVEL", "info"), ("LOG_FORMAT", "json")], BY_TOOLS].concat()).await;
     println!("\n#general in Harbour Cats · no boosts · files up to 10 MiB\n");
 
     let mut shown = Vec::new();
@@ -154,7 +157,11 @@ fn seconds(duration: Duration) -> String {
 
 /// Which platform and paths, as `boss-bot explain` tells it.
 async fn route(link: &str) -> String {
-    let run = tokio::process::Command::new(binary()).args(["explain", "--json", link]).output().await;
+    let run = tokio::process::Command::new(binary())
+        .args(["explain", "--json", link])
+        .envs(BY_TOOLS.iter().copied())
+        .output()
+        .await;
     let told = run.ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok());
     let Some(told) = told else { return "no route".to_owned() };
     let paths: Vec<&str> = told["attempts"]

@@ -102,7 +102,7 @@ impl Store {
                     Answer::Found(_) => "found".to_owned(),
                     Answer::Refused(error) => error.code().to_owned(),
                 };
-                (until > now).then(|| Shown { key: entry.label, by: entry.by, told: entry.told, until, answer })
+                (until > now).then_some(Shown { key: entry.label, by: entry.by, told: entry.told, until, answer })
             })
             .collect();
         shown.sort_by_key(|one| std::cmp::Reverse(one.told));

@@ -3,6 +3,7 @@
 //! What people and scripts read goes to standard output, progress and logs to standard error. Exit codes are the same for
 //! all subcommands, see [`Exit`].
 
+mod cache;
 mod completions;
 mod config;
 mod doctor;
@@ -130,6 +131,8 @@ enum Command {
     Explain(explain::Args),
     /// Tell how each platform is asked and how often it may be
     Strategies(strategies::Args),
+    /// Show or clear what is remembered of links
+    Cache(cache::Args),
     /// Check that everything the bot needs is there
     Doctor(doctor::Args),
     /// Show or check the settings
@@ -167,6 +170,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         | Command::Fetch(_)
         | Command::Explain(_)
         | Command::Strategies(_)
+        | Command::Cache(_)
         | Command::NewPlatform(_)
         | Command::Completions(_) => {}
     }
@@ -182,6 +186,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Strategies(args) => {
             output::warn(&loaded.warnings);
             strategies::execute(&args, loaded.settings)
+        }
+        Command::Cache(args) => {
+            output::warn(&loaded.warnings);
+            cache::execute(&args, &loaded.settings)
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);

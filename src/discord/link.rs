@@ -42,11 +42,14 @@ pub struct Wish {
     pub upload: Option<bool>,
     /// Whether the thread's earlier posts are wanted, if that was said.
     pub thread: Option<bool>,
+    /// Whether the platform is to be asked anew, if that was said.
+    pub force: Option<bool>,
 }
 
 /// Reads a line.
 pub fn parse(line: &str) -> Result<Wish, ArgumentError> {
-    let (mut url, mut quality, mut audio_only, mut upload, mut thread) = (None, None, None, None, None);
+    let (mut url, mut quality, mut audio_only, mut upload) = (None, None, None, None);
+    let (mut thread, mut force) = (None, None);
     let mut words = line.split_whitespace().peekable();
     while let Some(word) = words.next() {
         if let Some(link) = as_link(word) {
@@ -66,6 +69,7 @@ pub fn parse(line: &str) -> Result<Wish, ArgumentError> {
             "upload" => upload = Some(yes(value)),
             "no_upload" | "keep" => upload = Some(!yes(value)),
             "thread" => thread = Some(yes(value)),
+            "force" => force = Some(yes(value)),
             "quality" | "q" => {
                 let value = value.or_else(|| words.next()).unwrap_or_default();
                 quality = Some(read_quality(value)?);
@@ -82,7 +86,7 @@ pub fn parse(line: &str) -> Result<Wish, ArgumentError> {
             _ => return Err(ArgumentError::Unknown(shown(word))),
         }
     }
-    Ok(Wish { url: url.ok_or(ArgumentError::NoLink)?, quality, audio_only, upload, thread })
+    Ok(Wish { url: url.ok_or(ArgumentError::NoLink)?, quality, audio_only, upload, thread, force })
 }
 
 fn read_quality(text: &str) -> Result<Quality, ArgumentError> {
@@ -200,7 +204,7 @@ mod tests {
     use super::*;
 
     fn wish(url: &str, quality: Option<Quality>, audio_only: Option<bool>, upload: Option<bool>) -> Wish {
-        Wish { url: Url::parse(url).unwrap(), quality, audio_only, upload, thread: None }
+        Wish { url: Url::parse(url).unwrap(), quality, audio_only, upload, thread: None, force: None }
     }
 
     #[test]
@@ -223,7 +227,8 @@ mod tests {
         ] {
             assert_eq!(parse(line), Ok(expected), "{line}");
         }
-        assert_eq!(parse("https://x.com/a/status/1 --thread").map(|wish| wish.thread), Ok(Some(true)));
+        let told = parse("https://x.com/a/status/1 --thread --force").map(|wish| (wish.thread, wish.force));
+        assert_eq!(told, Ok((Some(true), Some(true))));
     }
 
     #[test]

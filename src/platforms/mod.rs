@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::{
-    model::{MediaMetadata, Options, PlatformId, Resource, Result, Tool},
+    model::{MediaMetadata, Options, PlatformId, Resource, ResourceKind, Result, Tool},
     net,
     settings::{PlatformSettings, Settings},
 };
@@ -196,9 +196,20 @@ impl Registry {
         if !common::link::is_routable(url) {
             return None;
         }
-        self.platforms
-            .iter()
-            .find_map(|platform| platform.route(url).map(|resource| Routed { platform: platform.as_ref(), resource }))
+        let mut known = self.platforms.iter().filter_map(|platform| {
+            platform.route(url).map(|resource| Routed { platform: platform.as_ref(), resource })
+        });
+        known.find(|routed| !self.is_of_another(url, routed))
+    }
+
+    /// Whether a platform that knows posts by their shape on any host has taken one on a host that another platform owns.
+    /// Files may lie anywhere, and the generic platform is for what is left.
+    fn is_of_another(&self, url: &Url, routed: &Routed<'_>) -> bool {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        let owns = |platform: &dyn Platform| platform.domains().iter().any(|domain| is_below(host, domain));
+        !matches!(routed.resource.kind, ResourceKind::File | ResourceKind::Unknown)
+            && !owns(routed.platform)
+            && self.iter().any(owns)
     }
 
     /// All of them, in order.
@@ -210,4 +221,9 @@ impl Registry {
     pub fn get(&self, id: &str) -> Option<&dyn Platform> {
         self.iter().find(|platform| platform.id().0 == id)
     }
+}
+
+/// Whether a host is a domain or lies below it.
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -60,6 +60,22 @@ fn a_canonical_link_routes_to_itself() {
     }
 }
 
+/// A link as somebody else might paste it: it must mean the same.
+fn decorated(link: &str, shared_by: &str, shout: bool, fragment: &str) -> Option<Url> {
+    let mut url = Url::parse(link).ok()?;
+    if !shared_by.is_empty() {
+        let query = url.query().map_or_else(|| shared_by.to_owned(), |query| format!("{query}&{shared_by}"));
+        url.set_query(Some(&query));
+    }
+    url.set_fragment((!fragment.is_empty()).then_some(fragment));
+    let text = url.to_string();
+    if shout {
+        let host = url.host_str()?;
+        return Url::parse(&text.replacen(host, &host.to_ascii_uppercase(), 1)).ok();
+    }
+    Url::parse(&text).ok()
+}
+
 #[test]
 fn tools_get_only_http_links_of_known_hosts() {
     let registry = Registry::standard(&Settings::default());
@@ -142,6 +158,31 @@ proptest! {
         if !is_own(url.host_str().unwrap_or_default()) {
             prop_assert!(!is_named(&registry, &url), "{url}");
         }
+    }
+
+    /// Where a link was shared, and how loudly, does not change what it is: one key, and one canonical link that keeps it.
+    #[test]
+    fn the_key_outlives_tracking_fragments_and_capitals(
+        at in any::<prop::sample::Index>(),
+        shared_by in prop::sample::select(&["", "utm_source=share&utm_medium=x", "fbclid=1", "igshid=a", "gclid=b&mc_cid=c"][..]),
+        shout: bool,
+        fragment in prop::sample::select(&["", "t", "section-2"][..]),
+    ) {
+        let registry = Registry::standard(&Settings::default());
+        let links: Vec<&str> = tables(&registry).iter().flat_map(|(_, links)| links.iter().map(|(link, _)| *link)).collect();
+        let link = links[at.index(links.len())];
+        let plain = Url::parse(link).ok().and_then(|url| registry.route(&url));
+        let other = decorated(link, shared_by, shout, fragment).and_then(|url| registry.route(&url));
+        if let (Some(plain), Some(other)) = (&plain, &other) && plain.resource.platform.0 != "generic" {
+            prop_assert_eq!(plain.resource.key(), other.resource.key(), "{}", link);
+            let again = registry.route(&other.resource.canonical).map(|routed| routed.resource);
+            let again = again.filter(|again| again.kind == other.resource.kind);
+            if let Some(again) = again {
+                prop_assert_eq!(&again.canonical, &other.resource.canonical);
+                prop_assert_eq!(again.id, other.resource.id.clone());
+            }
+        }
+        prop_assert_eq!(plain.is_some(), other.is_some());
     }
 
     /// Whatever is pasted, nothing panics, and what is accepted is a plain web link.

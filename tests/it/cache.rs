@@ -41,7 +41,7 @@ impl Stage {
     }
 
     async fn load(&self, app: &App, link: &str, options: Options) -> Outcome {
-        let sink = Arc::new(DirectorySink::new(&self.dir.path().join("out"), None));
+        let sink = Arc::new(DirectorySink::new(self.dir.path().join("out"), None));
         let request = Request::new(link.parse().unwrap(), options, Requester::command_line());
         app.jobs.submit(request, sink).outcome.await.unwrap()
     }

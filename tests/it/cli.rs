@@ -1,5 +1,6 @@
 //! The command line, by the real binary: what it prints, where, and how it ends.
 
+mod cache;
 mod doctor;
 mod explain;
 mod fetch;
@@ -17,10 +18,10 @@ use crate::world::bot::{PATIENCE, binary};
 
 /// What a command left behind.
 #[derive(Debug)]
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ran {
@@ -33,7 +34,7 @@ impl Ran {
     }
 
     /// Standard output as JSON, one value a line.
-    fn lines(&self) -> Vec<serde_json::Value> {
+    pub fn lines(&self) -> Vec<serde_json::Value> {
         let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         self.out.lines().map(parse).collect()
     }
@@ -55,7 +56,7 @@ fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Command {
     command
 }
 
-async fn boss_bot_reading(input: &[u8], dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
+pub async fn boss_bot_reading(input: &[u8], dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
     let mut child = command(dir, args, env).spawn().expect("the binary starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_owned();
@@ -72,6 +73,6 @@ async fn boss_bot(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
 }
 
 /// An empty folder for one command.
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("boss-bot-cli-").tempdir().expect("a folder")
 }

@@ -49,7 +49,7 @@ impl Stage {
     }
 
     fn submit(&self, link: &str) -> Job {
-        let sink = Arc::new(DirectorySink::new(&self.dir.path().join("out"), None));
+        let sink = Arc::new(DirectorySink::new(self.dir.path().join("out"), None));
         let request = Request::new(link.parse().unwrap(), Options::default(), Requester::command_line());
         self.app.jobs.submit(request, sink)
     }

@@ -11,7 +11,7 @@ use boss_bot::{
     deliver::DirectorySink,
     model::{Options, Outcome, Request, Requester},
     net::{Scope, SessionState, Sessions},
-    settings::{PlatformSettings, Settings},
+    settings::Settings,
 };
 use serde_json::json;
 use url::Url;
@@ -62,12 +62,12 @@ impl Stage {
 
     /// By the tools alone: the in-process path of Reddit needs no session.
     fn by_tools(&mut self) {
-        let reddit = self.settings.platforms.entry("reddit".into()).or_insert_with(PlatformSettings::default);
+        let reddit = self.settings.platforms.entry("reddit".into()).or_default();
         reddit.use_api_client = Some(false);
     }
 
     async fn fetch(&self, app: &App, link: &str) -> Outcome {
-        let sink = Arc::new(DirectorySink::new(&self.dir.path().join("out"), None));
+        let sink = Arc::new(DirectorySink::new(self.dir.path().join("out"), None));
         let request = Request::new(link.parse().unwrap(), Options::default(), Requester::command_line());
         app.jobs.submit(request, sink).outcome.await.unwrap()
     }
@@ -132,7 +132,7 @@ async fn a_platforms_own_file_stands_in_for_the_common_one() {
     write(&stage.cookies, "the-common", 0);
     let own = stage.dir.path().join("reddit.txt");
     write(&own, "its-own", 0);
-    let reddit = stage.settings.platforms.entry("reddit".into()).or_insert_with(PlatformSettings::default);
+    let reddit = stage.settings.platforms.entry("reddit".into()).or_default();
     reddit.cookies_file = Some(own);
     let handed = Sessions::new(&stage.settings).for_tool(REDDIT).unwrap().unwrap();
     let text = secrecy::ExposeSecret::expose_secret(handed.file.as_ref().unwrap()).to_owned();

@@ -2,7 +2,7 @@
 
 use super::{
     media::{self, Dash, Video},
-    platforms::{Fate, Gone, InstagramPost, RedditPost, Tweet, YouTubeVideo},
+    platforms::{Fate, Gone, InstagramPost, RedditPost, Tweet, YouTubeVideo, bluesky::BlueskyPost, tiktok::TikTokPost},
     web::Web,
 };
 
@@ -23,6 +23,10 @@ pub struct Samples {
     pub instagram_carousel: String,
     /// A video file on somebody's server.
     pub direct_video: String,
+    /// A TikTok slideshow: two photos and their sound.
+    pub tiktok_slideshow: String,
+    /// A Bluesky video.
+    pub bluesky_video: String,
     /// An X post that its author deleted.
     pub deleted: String,
     /// A post in a private subreddit.
@@ -77,6 +81,15 @@ impl Samples {
                 .instagram()
                 .post(InstagramPost::carousel(&carousel).caption("Three from the weekend")),
             direct_video: web.file("files.example", "/holiday.mp4", &media::small_video(12)),
+            tiktok_slideshow: web.sites().tiktok.post(
+                TikTokPost::slideshow(&[media::jpg(13), media::jpg(14)], &media::audio(4, true, 15))
+                    .by("fay", "Fay Example")
+                    .text("Two photos and a tune"),
+            ),
+            bluesky_video: web
+                .sites()
+                .bluesky
+                .post(BlueskyPost::video(&media::small_video(16)).by("gus.example", "Gus Example")),
             deleted: web.x().post(deleted),
             private: web
                 .reddit()
@@ -94,8 +107,10 @@ impl Samples {
             sample("a Reddit video over 30 MiB", &self.reddit_video, "one video with its sound, made to fit", 1),
             sample("a Reddit gallery", &self.reddit_gallery, "three images and a GIF, in order", 4),
             sample("a YouTube video", &self.youtube_video, "one video, its sound joined", 1),
-            sample("an Instagram carousel", &self.instagram_carousel, "an image, a video, an image by gallery-dl", 3),
+            sample("an Instagram carousel", &self.instagram_carousel, "an image, a video, an image, in order", 3),
             sample("a direct mp4", &self.direct_video, "the very file", 1),
+            sample("a TikTok slideshow", &self.tiktok_slideshow, "two photos in order, then their sound", 3),
+            sample("a Bluesky video", &self.bluesky_video, "the video as its author uploaded it", 1),
             sample("a deleted post", &self.deleted, "a sentence that says it is gone", 0),
             sample("a private post", &self.private, "a sentence that says it is private", 0),
             sample("a link to this machine", &self.loopback, "refused without a connection", 0),
