@@ -320,6 +320,15 @@ mod tests {
     }
 
     #[test]
+    fn ranges_of_two_versions_of_a_file_are_refused() {
+        let (known, url) = (Known::default(), Url::parse("https://v.example/v").unwrap());
+        let is_same = |url: &Url, version: Option<&str>| known.same_version(url, version.map(String::from)).is_ok();
+        assert!(is_same(&url, Some("one")) && is_same(&url, Some("one")) && is_same(&url, None));
+        assert!(!is_same(&url, Some("two")));
+        assert!(is_same(&url.join("/w").unwrap(), Some("two")), "another file");
+    }
+
+    #[test]
     fn long_pieces_of_known_length_are_loaded_by_parts() {
         let header = Piece { starts: true, ..Piece::header(piece("https://v.example/v", Some((0, 10)), 0.0).part) };
         let long = Piece { starts: true, ..piece("https://v.example/v", Some((10, 2 * PART + 5)), 8.0) };

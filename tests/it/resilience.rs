@@ -194,6 +194,20 @@ async fn the_wait_that_a_platform_asks_for_is_kept() {
 }
 
 #[tokio::test]
+async fn a_platform_that_tells_no_wait_is_left_alone_for_longer_each_time() {
+    let stage = Stage::with(|settings| {
+        settings.downloads.api_fallback_to_cli = false;
+        settings.resilience.rate_limit_delay = Duration::from_millis(40);
+    })
+    .await;
+    break_x(&stage.web, &FaultKind::RateLimit(None), Some(2));
+    let outcome = stage.load(&stage.post(233)).await;
+    assert_eq!(told(&outcome), ["api ok after rate_limited, rate_limited"], "{outcome:#?}");
+    let waited: Vec<Duration> = outcome.attempts[0].retries.iter().map(|retry| retry.waited).collect();
+    assert_eq!(waited, [Duration::from_millis(40), Duration::from_millis(80)]);
+}
+
+#[tokio::test]
 async fn nobody_waits_long_for_a_platform_that_a_tool_can_ask() {
     let stage = Stage::with(|_| {}).await;
     break_x(&stage.web, &FaultKind::RateLimit(Some(25)), None);
@@ -299,6 +313,21 @@ async fn a_day_has_no_more_requests_than_its_units() {
     let second = stage.load(&stage.post(266)).await;
     assert_eq!(told(&second), ["api rate_limited"], "{second:#?}");
     assert_eq!(asked(&stage.web).len(), 2);
+}
+
+#[tokio::test]
+async fn a_run_of_a_tool_counts_as_a_request() {
+    let stage = Stage::with(|settings| {
+        pace(settings, |x| (x.use_api_client, x.pace.daily_units) = (Some(false), Some(1)));
+    })
+    .await;
+    let first = stage.load(&stage.post(267)).await;
+    assert_eq!(told(&first), ["gallery-dl ok"], "{first:#?}");
+    let link = stage.post(268);
+    stage.web.clear_log();
+    let second = stage.load(&link).await;
+    assert_eq!(second.error.as_ref().map(|error| error.code()), Some("rate_limited"), "{second:#?}");
+    assert_eq!(stage.web.requests().len(), 0, "nobody has been asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

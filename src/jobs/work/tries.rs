@@ -295,3 +295,35 @@ fn share() -> f64 {
     let bits = (uuid::Uuid::new_v4().as_u128() >> 80) as u64;
     bits as f64 / (1u64 << 48) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::PlatformId,
+        net::pace::{Gate, Pace},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn time_at_our_own_gate_is_not_the_platforms() {
+        let pace = Pace { requests_per_minute: 6, burst: 1, spacing: Duration::ZERO, daily_units: None };
+        let pass = Pass::new(Arc::new(Gate::new(PlatformId("x"), pace)), Duration::from_secs(60));
+        pass.request().await.unwrap();
+        let allowed = Duration::from_secs(5);
+        for (takes, in_its_time) in [(4, true), (6, false)] {
+            // The turn comes after up to ten seconds.
+            let answer = async {
+                pass.request().await.unwrap();
+                tokio::time::sleep(Duration::from_secs(takes)).await;
+            };
+            assert_eq!(in_time(answer, allowed, &pass).await.is_some(), in_its_time, "{takes} s");
+        }
+    }
+
+    #[test]
+    fn waits_are_spread_over_their_whole_length() {
+        let shares: Vec<f64> = (0..200).map(|_| share()).collect();
+        assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+        assert!(shares.iter().any(|share| *share < 0.25) && shares.iter().any(|share| *share > 0.75), "{shares:?}");
+    }
+}
