@@ -20,6 +20,7 @@ use reqwest::{Request, Response, ResponseBuilderExt};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub(super) use play::Cut;
 pub use scrub::Scrub;
 
 use crate::model::{Error, Result};
@@ -197,17 +198,14 @@ fn response(status: u16, url: Url, headers: &[(String, String)], body: impl Into
     built.map(Response::from).map_err(|error| Error::internal(format!("an answer of a recording is none: {error}")))
 }
 
-/// The bytes of a text or of a whole medium.
-fn bytes(body: &Body) -> Result<Option<Bytes>> {
+/// The bytes that are kept of a body.
+fn bytes(body: &Body) -> Result<Bytes> {
     Ok(match body {
-        Body::Json(value) => {
-            Some(serde_json::to_vec(value).map_err(|error| Error::internal(error.to_string()))?.into())
-        }
-        Body::Text(text) => Some(text.clone().into()),
-        Body::Media { cut: true, .. } => None,
+        Body::Json(value) => serde_json::to_vec(value).map_err(|error| Error::internal(error.to_string()))?.into(),
+        Body::Text(text) => text.clone().into(),
         Body::Media { base64, .. } => {
             let decoded = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, base64);
-            Some(decoded.map_err(|error| Error::internal(format!("a recorded medium is no base64: {error}")))?.into())
+            decoded.map_err(|error| Error::internal(format!("a recorded medium is no base64: {error}")))?.into()
         }
     })
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use reqwest::{Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use super::{policy::Refusal, resolver::ResolveError};
+use super::{cassette::Cut, policy::Refusal, resolver::ResolveError};
 use crate::model::{Error, Kind, Result};
 
 /// Turns an HTTP status that is not a success into an error of its kind (401/403 login_required, 404/410 not_found,
@@ -95,7 +95,8 @@ pub async fn read_json<T: DeserializeOwned>(response: Response, max: usize) -> R
 }
 
 /// A failure of the guarded client as an error of its kind: refusals of the guard are `blocked_address`, timeouts
-/// `timeout`, an endless redirect `platform_changed`, everything else `network`. Also for failures while a body is read.
+/// `timeout`, an endless redirect `platform_changed`, what a recording does not hold `internal`, everything else `network`.
+/// Also for failures while a body is read.
 pub fn fault(error: reqwest::Error) -> Error {
     let host = error.url().and_then(|url| url.host_str()).unwrap_or("?").to_owned();
     let mut deepest = String::new();
@@ -104,6 +105,9 @@ pub fn fault(error: reqwest::Error) -> Error {
     while let Some(cause) = source {
         if let Some(refusal) = cause.downcast_ref::<Refusal>() {
             return blocked(refusal);
+        }
+        if let Some(cut) = cause.downcast_ref::<Cut>() {
+            return Error::internal(cut.to_string());
         }
         match cause.downcast_ref::<ResolveError>() {
             Some(ResolveError::Refused(refusal)) => return blocked(refusal),

@@ -1,10 +1,16 @@
 //! Answering from a recording.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+};
 
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
 use reqwest::{Request, Response};
 
-use super::{Exchange, Scrub, bytes, response};
+use super::{Body, Exchange, Scrub, bytes, response};
 use crate::model::{Error, Result, redact};
 
 /// Answers from exchanges. Each is given once, in their order; the last of its kind as often as it is asked for.
@@ -25,9 +31,12 @@ impl Player {
             return Err(Error::internal(format!("the recording holds no answer to {}", place())));
         };
         let answer = &exchange.response;
-        let Some(body) = bytes(&answer.body)? else {
-            let what = "look at it with --metadata-only, or record it with --record-media";
-            return Err(Error::internal(format!("the recording holds only the beginning of {}: {what}", place())));
+        let kept = bytes(&answer.body)?;
+        let body = match answer.body {
+            Body::Media { cut: true, bytes, .. } => {
+                reqwest::Body::wrap(Beginning { kept: Some(kept), bytes, of: Some(place()) })
+            }
+            _ => kept.into(),
         };
         response(answer.status, answer.url.clone(), &answer.headers, body)
     }
@@ -60,5 +69,42 @@ impl Player {
             *given = true;
         }
         Some(exchange)
+    }
+}
+
+/// A medium of which only the beginning was kept: enough for whoever wants to know what it is. It is as long as it was.
+struct Beginning {
+    kept: Option<Bytes>,
+    bytes: usize,
+    of: Option<String>,
+}
+
+/// Somebody wanted more of a medium than was recorded; holds what it was.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the recording holds only the beginning of {0}: look at it with --metadata-only, or record it with --record-media"
+)]
+pub(in crate::net) struct Cut(String);
+
+impl hyper::body::Body for Beginning {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Cut>>> {
+        let kept = self.kept.take().filter(|kept| !kept.is_empty());
+        Poll::Ready(match kept {
+            Some(kept) => {
+                self.bytes = self.bytes.saturating_sub(kept.len());
+                Some(Ok(Frame::data(kept)))
+            }
+            None => self.of.take().map(|of| Err(Cut(of))),
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes as u64)
     }
 }

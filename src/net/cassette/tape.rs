@@ -5,13 +5,16 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    task::{Context, Poll, ready},
 };
 
-use futures_util::StreamExt;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
 use reqwest::{Request, Response, header};
 
 use super::{Answered, Asked, Body, Exchange, FORMAT, MAX_EXCHANGES, MAX_MEDIA, MAX_TEXT, MEDIA_HEAD, Scrub, response};
@@ -74,14 +77,8 @@ impl Recorder {
             self.write(number, exchange, self.body_of_text(&String::from_utf8_lossy(&body)));
             return response(status, url, &headers, body);
         }
-        let mut tape = Tape { recorder: self.clone(), number, exchange: Some(exchange), head: Vec::new(), bytes: 0 };
-        let stream = answer.bytes_stream().map(move |chunk| {
-            if let Ok(chunk) = &chunk {
-                tape.take(chunk);
-            }
-            chunk
-        });
-        response(status, url, &headers, reqwest::Body::wrap_stream(stream))
+        let tape = Tape { recorder: self.clone(), number, exchange: Some(exchange), head: Vec::new(), bytes: 0 };
+        response(status, url, &headers, reqwest::Body::wrap(Taped { body: answer.into(), tape }))
     }
 
     fn body_of_text(&self, text: &str) -> Body {
@@ -126,7 +123,39 @@ fn is_text(answer: &Response) -> bool {
     known.iter().any(|part| kind.contains(part)) || answer.content_length() == Some(0)
 }
 
-/// A medium on its way to whoever asked for it. Written when it has passed, or when nobody wants the rest.
+/// The body of a medium: what passes is taped. It knows its length as the answer did, which a stream would not.
+struct Taped {
+    body: reqwest::Body,
+    tape: Tape,
+}
+
+impl hyper::body::Body for Taped {
+    type Data = Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, reqwest::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.tape.take(data);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What was kept of a medium so far. Written when it has passed, or when nobody wants the rest.
 struct Tape {
     recorder: Arc<Recorder>,
     number: usize,
