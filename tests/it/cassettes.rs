@@ -265,7 +265,7 @@ async fn a_file_of_which_the_beginning_was_recorded_is_still_known() {
 async fn a_recording_with_its_media_is_loaded_from() {
     let world = World::start().await;
     let picture = media::jpg(126);
-    let tweet = world.web.x().post(Tweet::images(&[picture.clone()]));
+    let tweet = world.web.x().post(Tweet::images(std::slice::from_ref(&picture)));
     assert_eq!(fetch(&world, &["--record", "rec", "--record-media", &tweet], &[]).await.0, 0);
     world.web.clear_log();
     let (code, said) = fetch(&world, &["--replay", "rec", &tweet], &[]).await;
