@@ -131,6 +131,7 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
         metadata_only: args.metadata_only,
         thread: args.thread,
         force: args.force,
+        ..Options::default()
     };
     let tasks: Vec<(String, Task)> = args
         .links

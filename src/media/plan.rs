@@ -6,8 +6,8 @@
 use super::{
     FitTarget,
     bmff::Outline,
-    budget::{self, Picture, Rate, Rules, Sound},
     probe::{Audio, Probe, Video},
+    video::budget::{self, Picture, Rate, Rules, Sound},
 };
 use crate::model::{Error, Kind};
 
@@ -253,6 +253,16 @@ fn plan_sound(probe: &Probe, audio: &Audio, outline: Option<&Outline>, rules: &R
 }
 
 impl Step {
+    /// Its name in reports.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Step::Remux => "remux",
+            Step::CopyVideo(_) => "copy_video",
+            Step::Encode { .. } => "encode",
+            Step::CopyToM4a | Step::CopyToMp3 | Step::EncodeSound(_) => "audio",
+        }
+    }
+
     /// In words, for `explain` and the metadata command.
     pub(super) fn describe(&self) -> String {
         match self {

@@ -10,9 +10,10 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    budget::Rules,
     ffmpeg::{Args, Ended, Run, Runner, Tick},
     probe::Probe,
+    target::Notes,
+    video::budget::Rules,
 };
 use crate::model::{ExternalToolError, Result};
 
@@ -85,6 +86,7 @@ pub(super) struct Kit<'a> {
     pub work: &'a Path,
     pub cancel: &'a CancellationToken,
     pub meter: &'a Meter<'a>,
+    pub notes: &'a Notes,
 }
 
 /// The share of the whole that one run is.

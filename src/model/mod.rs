@@ -13,6 +13,7 @@ mod request;
 mod resource;
 mod texts;
 mod tool;
+mod wish;
 
 pub use error::{Error, ExternalToolError, Kind, Result};
 pub use media::{
@@ -23,3 +24,4 @@ pub use progress::{Phase, Progress, ProgressReceiver};
 pub use request::{Options, Origin, Quality, Request, Requester, UploadLimit};
 pub use resource::{ITEMS_OF_A_LIST, PlatformId, Resource, ResourceKind};
 pub use tool::Tool;
+pub use wish::{AudioFormat, FitWish, Speed, Trim};

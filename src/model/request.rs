@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::FitWish;
+
 /// One link, with what is wanted of it and who wants it.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -75,6 +77,9 @@ pub struct Options {
     /// Where the platform has threads: the posts of the same author that belong together.
     #[serde(default)]
     pub thread: bool,
+    /// What is to be made of the files.
+    #[serde(default)]
+    pub fit: FitWish,
 }
 
 /// The best picture wanted. The names are those users know; heights are of the short side in pixels.

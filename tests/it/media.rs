@@ -12,7 +12,7 @@ use std::{
 };
 
 use boss_bot::{
-    media::{FitTarget, Media},
+    media::{FitTarget, Fitted, Media},
     model::{MediaFile, Result},
     net::Egress,
     settings::{Compression, Network, Settings},
@@ -50,10 +50,17 @@ impl Room {
     }
 
     async fn fit(&self, path: &Path, limit: impl Into<Option<u64>>) -> Result<MediaFile> {
-        self.fit_to(path, FitTarget { max_bytes: limit.into(), audio_only: false }).await
+        self.fit_to(path, FitTarget::at_most(limit)).await
     }
 
+    /// A fit that gives one file.
     async fn fit_to(&self, path: &Path, target: FitTarget) -> Result<MediaFile> {
+        let mut fitted = self.fit_all(path, target).await?;
+        assert_eq!(fitted.files.len(), 1, "{:?}", fitted.files);
+        Ok(fitted.files.remove(0))
+    }
+
+    async fn fit_all(&self, path: &Path, target: FitTarget) -> Result<Fitted> {
         let file = self.describe(path).await;
         let heard = Arc::clone(&self.heard);
         let report = move |fraction| heard.lock().unwrap().push(fraction);
@@ -62,8 +69,8 @@ impl Room {
         // Whatever happened, nothing but the result is left.
         let left: Vec<_> = std::fs::read_dir(&out).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         match &fitted {
-            Ok(made) if made.path != path => assert!(left.contains(&made.path), "{left:?}"),
-            _ => {}
+            Ok(made) => assert!(made.files.iter().all(|f| f.path == path || left.contains(&f.path)), "{left:?}"),
+            Err(_) => {}
         }
         assert!(left.iter().all(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.')), "{left:?}");
         fitted

@@ -3,7 +3,7 @@
 use super::Work;
 use crate::{
     deliver::{self, BatchLimits, Delivered, Part, SendError, Sink},
-    media::FitTarget,
+    media::{FitTarget, Fitted},
     model::{Error, Kind, MediaFile, MediaMetadata, Phase, Result, UploadLimit},
 };
 
@@ -32,9 +32,14 @@ impl Work<'_> {
             let (mut fitting, mut ready) = (Vec::new(), Vec::new());
             for original in pending.iter() {
                 match self.fit(original, limit, all, refits).await {
-                    Ok(file) => {
-                        ready.push(file);
-                        fitting.push(original.clone());
+                    Ok(fitted) => {
+                        // What is to be fitted again should the place refuse it: the original, or of one that was
+                        // split the part, for the others may be there already.
+                        match fitted.files.as_slice() {
+                            [_] => fitting.push(original.clone()),
+                            parts => fitting.extend_from_slice(parts),
+                        }
+                        ready.extend(fitted.files);
                     }
                     Err(error) if all > 1 && *error.kind() == Kind::CannotFit => left_out.push(error),
                     Err(error) => return Err(error),
@@ -84,9 +89,8 @@ impl Work<'_> {
     }
 
     /// Makes one file fit.
-    async fn fit(&self, file: &MediaFile, limit: Option<UploadLimit>, of: usize, round: usize) -> Result<MediaFile> {
-        let target =
-            FitTarget { max_bytes: limit.map(|limit| limit.per_file), audio_only: self.request.options.audio_only };
+    async fn fit(&self, file: &MediaFile, limit: Option<UploadLimit>, of: usize, round: usize) -> Result<Fitted> {
+        let target = FitTarget::of(&self.request.options, limit.map(|limit| limit.per_file));
         // One folder a file and round: a refit never overwrites what an upload may still read.
         let dir = self.folder.sub(&format!("fit-{}-{round}", file.item))?;
         let number = file.item + 1;

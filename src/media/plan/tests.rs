@@ -37,7 +37,7 @@ fn front() -> Outline {
 
 fn decide(probe: &Probe, outline: Option<&Outline>, limit: Option<u64>, audio_only: bool) -> Plan {
     let rules = Rules { limit, min_video_kbps: 80, min_audio_kbps: 24 };
-    plan(probe, outline, &FitTarget { max_bytes: limit, audio_only }, &rules)
+    plan(probe, outline, &FitTarget { audio_only, ..FitTarget::at_most(limit) }, &rules)
 }
 
 /// The plan in a few letters, for tables.

@@ -209,7 +209,7 @@ async fn cancelling_ends_ffmpeg_at_once_and_leaves_nothing() {
         cancelled.lock().unwrap().get_or_insert_with(Instant::now);
         token.cancel();
     };
-    let target = FitTarget { max_bytes: Some(300_000), audio_only: false };
+    let target = FitTarget::at_most(300_000);
     let error = room.media.fit(&file, target, &out, &report, &cancel).await.unwrap_err();
     assert_eq!(error.code(), "cancelled");
     let since = at.lock().unwrap().expect("progress was heard");

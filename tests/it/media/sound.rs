@@ -3,7 +3,7 @@
 use super::*;
 
 async fn sound(room: &Room, path: &Path, limit: u64, audio_only: bool) -> (MediaFile, Streams) {
-    let made = room.fit_to(path, FitTarget { max_bytes: Some(limit), audio_only }).await.unwrap();
+    let made = room.fit_to(path, FitTarget { audio_only, ..FitTarget::at_most(limit) }).await.unwrap();
     assert!(made.size <= limit, "{} of {limit}", made.size);
     let streams = Streams::of(&made.path);
     assert_eq!(streams.all("audio").len(), 1);
@@ -78,7 +78,7 @@ async fn the_sound_of_a_video_is_copied_or_encoded() {
         assert!((streams.duration() - 3.0).abs() < 0.2);
     }
     let silent = clip("silent-short.mp4", "-f lavfi -i testsrc2=s=320x180:r=25:d=1 -c:v libx264 -preset ultrafast");
-    let error = room.fit_to(&silent, FitTarget { max_bytes: None, audio_only: true }).await.unwrap_err();
+    let error = room.fit_to(&silent, FitTarget { audio_only: true, ..FitTarget::default() }).await.unwrap_err();
     assert_eq!(error.code(), "no_media");
     assert!(error.user_text().contains("no sound"), "{}", error.user_text());
 }

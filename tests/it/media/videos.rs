@@ -95,7 +95,7 @@ async fn no_more_encodes_run_at_once_than_allowed() {
         let mut most = most.lock().unwrap();
         *most = running.count().max(*most);
     };
-    let target = FitTarget { max_bytes: Some(300_000), audio_only: false };
+    let target = FitTarget::at_most(300_000);
     let cancel = CancellationToken::new();
     let dirs = [1, 2, 3].map(|number| room.dir.path().join(number.to_string()));
     let fit = |dir| room.media.fit(&file, target, dir, &report, &cancel);
@@ -350,7 +350,7 @@ async fn what_cannot_fit_is_said_before_anything_is_encoded() {
     for (limit, want) in
         [(Some(100 * MIB), "remux"), (Some(300_000), "encode to "), (Some(20_000), "can't be made small enough")]
     {
-        let target = FitTarget { max_bytes: limit, audio_only: false };
+        let target = FitTarget::at_most(limit);
         let words = room.media.feasibility(&file, target, &cancel).await.unwrap();
         assert!(words.contains(want), "{limit:?}: {words}");
     }

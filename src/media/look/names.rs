@@ -73,7 +73,7 @@ const RESERVED: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
 /// Path separators and characters some systems refuse become `_`; control and invisible direction characters go (they
 /// can make `gpj.exe` read as `exe.jpg`); no leading dots, no trailing dots or blanks, no device names; at most 80
 /// characters. Other Unicode stays.
-pub(super) fn safe(name: &str, extension: &str) -> String {
+pub(in crate::media) fn safe(name: &str, extension: &str) -> String {
     let mut clean = String::with_capacity(name.len());
     for c in name.chars() {
         match c {

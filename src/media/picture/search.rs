@@ -11,7 +11,7 @@ const SLOPE: f64 = 0.03;
 
 /// A search over qualities `floor..=ceiling`.
 #[derive(Debug, Clone)]
-pub(super) struct Search {
+pub(in crate::media) struct Search {
     limit: u64,
     floor: u8,
     ceiling: u8,
@@ -23,13 +23,13 @@ pub(super) struct Search {
 }
 
 impl Search {
-    pub(super) fn new(limit: u64, floor: u8, ceiling: u8) -> Self {
+    pub(in crate::media) fn new(limit: u64, floor: u8, ceiling: u8) -> Self {
         let floor = floor.clamp(1, 100);
         Self { limit, floor, ceiling: ceiling.clamp(floor, 100), under: None, over: None, tries: 0 }
     }
 
     /// The next quality to try; `None` when it is done.
-    pub(super) fn next(&self) -> Option<u8> {
+    pub(in crate::media) fn next(&self) -> Option<u8> {
         if self.tries >= TRIES {
             return None;
         }
@@ -58,7 +58,7 @@ impl Search {
     }
 
     /// Notes what a quality gave; true when it is the best that fits so far.
-    pub(super) fn record(&mut self, quality: u8, size: u64) -> bool {
+    pub(in crate::media) fn record(&mut self, quality: u8, size: u64) -> bool {
         self.tries += 1;
         if size <= self.limit {
             let better = self.under.is_none_or(|(known, _)| quality > known);
@@ -75,7 +75,7 @@ impl Search {
     }
 
     /// When nothing fits: by how much to scale each side for the lowest quality to have a chance.
-    pub(super) fn shrink(&self) -> f64 {
+    pub(in crate::media) fn shrink(&self) -> f64 {
         let size = self.over.map_or(self.limit, |(_, size)| size).max(1);
         (self.limit as f64 * 0.8 / size as f64).sqrt().clamp(0.1, 0.85)
     }

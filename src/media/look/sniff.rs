@@ -14,7 +14,7 @@ const HEAD: u64 = 16 * 1024;
 
 /// A type of file: MIME type, the extension its name gets, and what we do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sniffed {
+pub(in crate::media) struct Sniffed {
     /// For example `video/mp4`.
     pub mime: &'static str,
     /// Without the dot.
@@ -33,7 +33,7 @@ use FileType::{Audio, Image, Other, Video};
 const UNKNOWN: Sniffed = is("application/octet-stream", "bin", Other);
 
 /// Reads the first bytes (and, in ISO media files, the handlers of the tracks) of `path`.
-pub(super) fn file(path: &Path) -> io::Result<Sniffed> {
+pub(in crate::media) fn file(path: &Path) -> io::Result<Sniffed> {
     let mut file = File::open(path)?;
     let len = file.metadata()?.len();
     let mut head = Vec::new();

@@ -3,7 +3,7 @@
 //! The numbers come from measurements with x264: a film needs about 830 kbit/s to look decent at 1280 × 720 × 30 (CRF 28),
 //! bits grow with pixels to the power of 0.8 and with frame rate to the power of 0.75.
 
-use super::probe::{Audio, Probe, Video};
+use crate::media::probe::{Audio, Probe, Video};
 
 /// The short sides tried, in pixels.
 const RUNGS: &[f64] = &[1080.0, 900.0, 720.0, 540.0, 480.0, 360.0, 288.0, 240.0, 180.0];
@@ -19,14 +19,14 @@ const HALVE_ABOVE: f64 = 32.0;
 const MP4_BASE: u64 = 2000;
 const MP4_FRAME: u64 = 16;
 /// Seconds that nobody notices sound and picture to be apart.
-pub(super) const DELAY: f64 = 0.02;
+pub(in crate::media) const DELAY: f64 = 0.02;
 /// Quality of an encode that has all the room it needs, and of one without a limit.
 const GOOD: f64 = 18.0;
 const UNLIMITED: f64 = 20.0;
 
 /// What holds for fitting, beside the file itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rules {
+pub(in crate::media) struct Rules {
     /// Bytes. `None`: no limit.
     pub limit: Option<u64>,
     /// Below this a video is refused, at the smallest size of picture.
@@ -37,7 +37,7 @@ pub(super) struct Rules {
 
 /// How to encode a sound track.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sound {
+pub(in crate::media) struct Sound {
     /// Kilobits a second.
     pub kbps: f64,
     /// 1 or 2.
@@ -48,7 +48,7 @@ pub(super) struct Sound {
 
 /// The picture to make.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Picture {
+pub(in crate::media) struct Picture {
     /// Pixels, even.
     pub width: u32,
     /// Pixels, even.
@@ -59,7 +59,7 @@ pub(super) struct Picture {
 
 /// How the bits are spent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Rate {
+pub(in crate::media) enum Rate {
     /// Constant quality; `cap` in bits a second where there is a limit.
     Quality {
         /// x264's constant rate factor.
@@ -76,7 +76,7 @@ pub(super) enum Rate {
 
 /// Picture and rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shape {
+pub(in crate::media) struct Shape {
     /// Its size.
     pub picture: Picture,
     /// Its bits.
@@ -85,12 +85,12 @@ pub(super) struct Shape {
 
 impl Rules {
     /// All bits a second there are, in kilobits.
-    pub(super) fn total_kbps(&self, seconds: f64) -> f64 {
+    pub(in crate::media) fn total_kbps(&self, seconds: f64) -> f64 {
         self.limit.map_or(f64::INFINITY, |limit| limit as f64 * 8.0 / 1000.0 / seconds.max(0.04))
     }
 
     /// The sound of a video: 128 kbit/s stereo where there is room, 24 mono at the bottom.
-    pub(super) fn sound_of_video(&self, audio: &Audio, seconds: f64) -> Sound {
+    pub(in crate::media) fn sound_of_video(&self, audio: &Audio, seconds: f64) -> Sound {
         let total = self.total_kbps(seconds);
         let mono = audio.channels == 1 || total < 200.0;
         let step = [
@@ -111,7 +111,7 @@ impl Rules {
     }
 
     /// The sound of a file that is nothing else. `None`: not even the lowest rate fits.
-    pub(super) fn sound_alone(&self, audio: &Audio, seconds: f64) -> Option<Sound> {
+    pub(in crate::media) fn sound_alone(&self, audio: &Audio, seconds: f64) -> Option<Sound> {
         // An mp4 spends about six bytes on each packet of 1,024 samples.
         let tables = f64::from(audio.sample_rate.clamp(8000, 48_000)) / 1024.0 * 6.0 * 8.0 / 1000.0;
         let room = match self.limit {
@@ -124,14 +124,14 @@ impl Rules {
     }
 
     /// Bits a second for the picture, once the sound's bytes are known. May be negative.
-    pub(super) fn video_bits(&self, sound_bytes: u64, frames: u64, seconds: f64) -> Option<f64> {
+    pub(in crate::media) fn video_bits(&self, sound_bytes: u64, frames: u64, seconds: f64) -> Option<f64> {
         let limit = self.limit? as f64;
         let room = limit - sound_bytes as f64 - overhead(frames) as f64;
         Some(room * 8.0 * safety(seconds) / seconds.max(0.04))
     }
 
     /// Fewer bits a second than this are refused.
-    pub(super) fn floor(&self, video: &Video) -> f64 {
+    pub(in crate::media) fn floor(&self, video: &Video) -> f64 {
         let picture = scaled(video, RUNGS.last().copied().unwrap_or(180.0), None);
         let pixels = f64::from(picture.width * picture.height) / (320.0 * 180.0);
         let fps = video.fps.min(MAX_FPS) / 24.0;
@@ -139,7 +139,7 @@ impl Rules {
     }
 
     /// Seconds of such a file that would fit.
-    pub(super) fn seconds_that_fit(&self, probe: &Probe) -> f64 {
+    pub(in crate::media) fn seconds_that_fit(&self, probe: &Probe) -> f64 {
         let sound = if probe.audio.is_some() { f64::from(self.min_audio_kbps.max(24)) * 1000.0 } else { 0.0 };
         let (bits, frames) = match &probe.video {
             Some(video) => (self.floor(video), video.fps.min(MAX_FPS) * MP4_FRAME as f64 * 8.0),
@@ -162,7 +162,7 @@ fn sound(kbps: f64, mono: bool, audio: &Audio) -> Sound {
 }
 
 /// Bytes an mp4 has beyond its packets.
-pub(super) fn overhead(frames: u64) -> u64 {
+pub(in crate::media) fn overhead(frames: u64) -> u64 {
     MP4_BASE + MP4_FRAME * frames
 }
 
@@ -178,13 +178,13 @@ fn safety(seconds: f64) -> f64 {
 }
 
 /// Frames that `seconds` of the picture have.
-pub(super) fn frames(video: &Video, picture: &Picture, seconds: f64) -> u64 {
+pub(in crate::media) fn frames(video: &Video, picture: &Picture, seconds: f64) -> u64 {
     let fps = picture.fps.unwrap_or(video.fps);
     (seconds * fps).ceil().clamp(0.0, 1e9) as u64 + 1
 }
 
 /// The picture at a short side of at most `short` pixels, within H.264 level 4.2, never larger than it is.
-pub(super) fn scaled(video: &Video, short: f64, fps: Option<f64>) -> Picture {
+pub(in crate::media) fn scaled(video: &Video, short: f64, fps: Option<f64>) -> Picture {
     let (width, height) = video.shown();
     let fps = fps.or((video.fps > MAX_FPS * 1.01).then_some(MAX_FPS));
     let even = |side: f64, scale: f64| (((side * scale / 2.0).round() * 2.0).max(2.0)) as u32;
@@ -234,7 +234,7 @@ fn source_need(probe: &Probe, video: &Video) -> Option<f64> {
 
 /// Chooses size and rate for `bits` a second of picture (`None`: no limit). `smaller`: how many rungs below the choice,
 /// for when the choice did not work out.
-pub(super) fn choose(probe: &Probe, video: &Video, bits: Option<f64>, smaller: usize) -> Shape {
+pub(in crate::media) fn choose(probe: &Probe, video: &Video, bits: Option<f64>, smaller: usize) -> Shape {
     let native = scaled(video, 1080.0, None);
     let Some(bits) = bits else {
         return Shape { picture: native, rate: Rate::Quality { crf: UNLIMITED, cap: None } };

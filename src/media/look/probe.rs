@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::ffmpeg::MAX_PIXELS;
+use crate::media::ffmpeg::MAX_PIXELS;
 
 /// What a file holds. Only what planning and encoding need.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Probe {
+pub(in crate::media) struct Probe {
     /// ffmpeg's names of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`.
     pub container: String,
     /// Seconds. `None`: the container doesn't tell (recordings of browsers).
@@ -23,7 +23,7 @@ pub(super) struct Probe {
 
 /// A moving picture.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Video {
+pub(in crate::media) struct Video {
     /// ffmpeg's stream number.
     pub index: usize,
     /// ffmpeg's name, for example `h264`.
@@ -68,7 +68,7 @@ pub(super) struct Video {
 
 /// A sound track.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Audio {
+pub(in crate::media) struct Audio {
     /// ffmpeg's stream number.
     pub index: usize,
     /// ffmpeg's name, for example `aac`.
@@ -90,7 +90,7 @@ impl Probe {
     ///
     /// # Errors
     /// When it is not that.
-    pub(super) fn read(json: &str) -> Result<Self, serde_json::Error> {
+    pub(in crate::media) fn read(json: &str) -> Result<Self, serde_json::Error> {
         let raw: Raw = serde_json::from_str(json)?;
         Ok(Self::from_raw(&raw))
     }
@@ -119,36 +119,36 @@ impl Probe {
     }
 
     /// ffmpeg's numbers of the streams that are kept: picture, then sound.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
+    pub(in crate::media) fn wanted(&self) -> impl Iterator<Item = usize> {
         let video = self.video.as_ref().map(|video| video.index);
         video.into_iter().chain(self.audio.as_ref().map(|audio| audio.index))
     }
 
     /// Whether a frame is larger than we decode.
-    pub(super) fn is_oversized(&self) -> bool {
+    pub(in crate::media) fn is_oversized(&self) -> bool {
         self.video.as_ref().is_some_and(|v| u64::from(v.width) * u64::from(v.height) > MAX_PIXELS)
     }
 
     /// Whether the container is mp4 or one of its relatives.
-    pub(super) fn is_mp4(&self) -> bool {
+    pub(in crate::media) fn is_mp4(&self) -> bool {
         self.container.split(',').any(|name| name == "mp4")
     }
 }
 
 impl Video {
     /// Width and height as shown: pixels square, rotation applied.
-    pub(super) fn shown(&self) -> (f64, f64) {
+    pub(in crate::media) fn shown(&self) -> (f64, f64) {
         let (width, height) = (f64::from(self.width) * self.sar, f64::from(self.height));
         if self.rotation % 180 == 90 { (height, width) } else { (width, height) }
     }
 
     /// Whether it says nothing about its colours and is large enough that players assume BT.709.
-    pub(super) fn assumed_hd(&self) -> bool {
+    pub(in crate::media) fn assumed_hd(&self) -> bool {
         !self.matrix_known && self.width.min(self.height) >= 720
     }
 
     /// Seconds of picture, within a file of `whole` seconds.
-    pub(super) fn seconds(&self, whole: f64) -> f64 {
+    pub(in crate::media) fn seconds(&self, whole: f64) -> f64 {
         self.duration.filter(|seconds| *seconds > 0.0).map_or(whole, |seconds| seconds.min(whole))
     }
 }

@@ -1,4 +1,7 @@
-//! Fits pictures: the part that waits, around the part that computes ([`super::image`]).
+//! Fits pictures: the part that waits, around the part that computes ([`image`]).
+
+mod image;
+mod search;
 
 use std::{
     path::{Path, PathBuf},
@@ -7,12 +10,16 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{
-    Examined, Fit, blocking,
-    ffmpeg::{Args, Ended, Run, reason},
-    image::{self, BEST_QUALITY, Decoded, ImagePlan, Scales},
-    probe::{Probe, Video},
+pub(in crate::media) use self::image::{ImagePlan, facts, plan};
+use self::{
+    image::{BEST_QUALITY, Decoded, Scales},
     search::Search,
+};
+use super::{
+    Examined, blocking,
+    ffmpeg::{Args, Ended, Run, reason},
+    fit::Fit,
+    probe::{Probe, Video},
     sniff::Sniffed,
     work::{Source, size},
 };
@@ -25,9 +32,18 @@ const MAX_INTERMEDIATE: u64 = 512 << 20;
 /// Quality of a JPEG made because clients can't show the original.
 const CONVERTED_QUALITY: u8 = 92;
 
+fn one(path: PathBuf) -> Option<Vec<PathBuf>> {
+    Some(vec![path])
+}
+
 impl Fit<'_> {
     /// Pictures. `None`: the file is good as it is.
-    pub(super) async fn picture(&self, path: &Path, sniffed: Sniffed, bytes: u64) -> Result<Option<PathBuf>> {
+    pub(in crate::media) async fn picture(
+        &self,
+        path: &Path,
+        sniffed: Sniffed,
+        bytes: u64,
+    ) -> Result<Option<Vec<PathBuf>>> {
         let owned = path.to_owned();
         let permit = self.picture_permit().await?;
         let facts = blocking(move || {
@@ -43,11 +59,11 @@ impl Fit<'_> {
             }
             ImagePlan::Animate if facts.format == ::image::ImageFormat::WebP => self.animate_webp(path).await,
             ImagePlan::Animate => self.moving(&self.media.examine(path, self.work, self.cancel).await?).await,
-            ImagePlan::Encode => self.encode_picture(path, BEST_QUALITY).await.map(Some),
+            ImagePlan::Encode => self.encode_picture(path, BEST_QUALITY).await.map(one),
         }
     }
 
-    async fn picture_permit(&self) -> Result<OwnedSemaphorePermit> {
+    pub(in crate::media) async fn picture_permit(&self) -> Result<OwnedSemaphorePermit> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Error::cancelled()),
@@ -136,7 +152,7 @@ impl Fit<'_> {
     }
 
     /// Pictures that not every client shows (AVIF, HEIC, TIFF …), or that we cannot read: by ffmpeg, if it can.
-    async fn convert(&self, path: &Path, sniffed: Sniffed, bytes: u64) -> Result<Option<PathBuf>> {
+    async fn convert(&self, path: &Path, sniffed: Sniffed, bytes: u64) -> Result<Option<Vec<PathBuf>>> {
         let still = self.work.join("converted.png");
         let args = Args::new()
             .input(path, self.media.runner.threads)
@@ -144,7 +160,7 @@ impl Fit<'_> {
             .path(&still);
         let failure = match self.ffmpeg(args, MAX_INTERMEDIATE).await? {
             Ended::Well(_) if size(&still).await > 0 => {
-                return self.encode_picture(&still, CONVERTED_QUALITY).await.map(Some);
+                return self.encode_picture(&still, CONVERTED_QUALITY).await.map(one);
             }
             Ended::Well(_) => "the picture is damaged",
             Ended::TooBig => "its picture is too large",
@@ -165,7 +181,7 @@ impl Fit<'_> {
     }
 
     /// An animated WebP as a video.
-    async fn animate_webp(&self, path: &Path) -> Result<Option<PathBuf>> {
+    async fn animate_webp(&self, path: &Path) -> Result<Option<Vec<PathBuf>>> {
         let permit = self.picture_permit().await?;
         let (source, frames, cancel) = (path.to_owned(), self.work.join("frames.png"), self.cancel.clone());
         let target = frames.clone();

@@ -10,7 +10,7 @@ const MAX_BOXES: usize = 4096;
 
 /// What the outline tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Outline {
+pub(in crate::media) struct Outline {
     /// The major brand, then the compatible ones.
     pub brands: Vec<[u8; 4]>,
     /// Whether there is an index (`moov`) at all.
@@ -36,7 +36,7 @@ struct BoxHeader {
 }
 
 /// Reads the outline of a file of `len` bytes.
-pub(super) fn outline(file: &mut (impl Read + Seek), len: u64) -> io::Result<Outline> {
+pub(in crate::media) fn outline(file: &mut (impl Read + Seek), len: u64) -> io::Result<Outline> {
     let mut found = Outline::default();
     let mut media_seen = false;
     let mut at = 0;

@@ -3,10 +3,12 @@
 //! Sound is encoded first, so that its exact size is known; then the picture takes what is left, in two passes. A try
 //! that comes out too large is repeated at a corrected rate on the same first pass. Nothing over the limit leaves here.
 
+pub(super) mod budget;
+
 use std::path::PathBuf;
 
+use self::budget::{DELAY, Picture, Rate, Sound};
 use super::{
-    budget::{self, DELAY, Picture, Rate, Sound},
     ffmpeg::{Args, Ended},
     probe::{Audio, Video},
     work::{Kit, Made, Share, size},
@@ -25,7 +27,7 @@ const SINGLE: Share = Share { from: 0.06, to: 0.96 };
 const WHOLE: Share = Share { from: 0.0, to: 0.96 };
 
 /// Copies picture and default sound into an mp4 that starts at once.
-pub(super) async fn remux(kit: &Kit<'_>) -> Result<Made> {
+pub(in crate::media) async fn remux(kit: &Kit<'_>) -> Result<Made> {
     let out = kit.work.join("remux.mp4");
     let mut args = kit.input();
     for index in kit.probe.wanted() {
@@ -35,7 +37,7 @@ pub(super) async fn remux(kit: &Kit<'_>) -> Result<Made> {
 }
 
 /// Copies the picture and encodes the sound.
-pub(super) async fn copy_video(kit: &Kit<'_>, video: &Video, audio: &Audio, sound: Sound) -> Result<Made> {
+pub(in crate::media) async fn copy_video(kit: &Kit<'_>, video: &Video, audio: &Audio, sound: Sound) -> Result<Made> {
     let track = match track(kit, audio, sound, Share { from: 0.0, to: 0.7 }).await? {
         Made::File(path) => path,
         other => return Ok(other),
@@ -62,7 +64,7 @@ async fn track(kit: &Kit<'_>, audio: &Audio, sound: Sound, share: Share) -> Resu
 
 /// AAC-LC. Silence is put before sound that starts late, and into gaps: sound and picture then share their zero. ffmpeg
 /// itself would keep the delay for some containers and lose it for others (transport streams).
-pub(super) fn encoder(audio: &Audio, sound: Sound) -> Args {
+pub(in crate::media) fn encoder(audio: &Audio, sound: Sound) -> Args {
     let Sound { kbps, channels, rate } = sound;
     let mut chain = "asetpts=PTS-STARTPTS".to_owned();
     if audio.delay >= DELAY {
@@ -73,7 +75,7 @@ pub(super) fn encoder(audio: &Audio, sound: Sound) -> Args {
 }
 
 /// Encodes picture and sound.
-pub(super) async fn encode(kit: &Kit<'_>, video: &Video) -> Result<Made> {
+pub(in crate::media) async fn encode(kit: &Kit<'_>, video: &Video) -> Result<Made> {
     let mut sound = None;
     let mut sound_bytes = 0;
     if let Some(audio) = &kit.probe.audio {
@@ -159,6 +161,7 @@ impl Job<'_> {
         let out = self.kit.work.join("encode.mp4");
         for attempt in 0..=RETRIES {
             let args = self.pass(picture, &rate(bits)).arg("-pass 2 -passlogfile").one(self.log());
+            self.kit.notes.attempt();
             let written = match self.kit.run(args.mp4(&out), self.kit.file_cap(), SECOND).await? {
                 Ended::Well(_) => size(&out).await,
                 Ended::TooBig => self.kit.file_cap(),

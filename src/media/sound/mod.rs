@@ -1,9 +1,8 @@
 //! Makes sound files: copies what players know, encodes the rest as AAC in an M4A.
 
 use super::{
-    budget::Sound,
-    encode::encoder,
     probe::Audio,
+    video::{budget::Sound, encoder},
     work::{Kit, Made, Share, size},
 };
 use crate::model::Result;
@@ -13,14 +12,14 @@ const RETRIES: usize = 3;
 const WHOLE: Share = Share { from: 0.0, to: 0.96 };
 
 /// Copies the sound into an M4A.
-pub(super) async fn copy_to_m4a(kit: &Kit<'_>, audio: &Audio) -> Result<Made> {
+pub(in crate::media) async fn copy_to_m4a(kit: &Kit<'_>, audio: &Audio) -> Result<Made> {
     let out = kit.work.join("copy.m4a");
     let args = kit.input().arg(format!("-map 0:{} -vn -sn -dn -c copy", audio.index)).m4a(&out);
     kit.make(args, out, WHOLE).await
 }
 
 /// Copies the sound into an MP3.
-pub(super) async fn copy_to_mp3(kit: &Kit<'_>, audio: &Audio) -> Result<Made> {
+pub(in crate::media) async fn copy_to_mp3(kit: &Kit<'_>, audio: &Audio) -> Result<Made> {
     let out = kit.work.join("copy.mp3");
     let args =
         kit.input().arg(format!("-map 0:{} -vn -sn -dn -c copy -map_metadata -1 -f mp3", audio.index)).path(&out);
@@ -28,7 +27,7 @@ pub(super) async fn copy_to_mp3(kit: &Kit<'_>, audio: &Audio) -> Result<Made> {
 }
 
 /// Encodes the sound, lower when it comes out too large, but not below what the operator allows by more than a tenth.
-pub(super) async fn encode(kit: &Kit<'_>, audio: &Audio, sound: Sound) -> Result<Made> {
+pub(in crate::media) async fn encode(kit: &Kit<'_>, audio: &Audio, sound: Sound) -> Result<Made> {
     let out = kit.work.join("sound.m4a");
     let mut sound = sound;
     for _ in 0..=RETRIES {

@@ -25,7 +25,7 @@ use super::search::Search;
 use crate::model::{Error, Kind, Result};
 
 /// Pixels that are decoded: four bytes each, and a second copy while scaling.
-pub(super) const MAX_PIXELS: u64 = 64_000_000;
+pub(in crate::media) const MAX_PIXELS: u64 = 64_000_000;
 /// Bytes a decoder may take.
 const MAX_ALLOC: u64 = 640 << 20;
 /// A file over [`MAX_PIXELS`] with fewer bytes a pixel is no photograph but a trap.
@@ -33,7 +33,7 @@ const BOMB_BYTES: f64 = 0.02;
 /// Pixels of all frames of an animation together.
 const MAX_ANIMATION: u64 = 1_500_000_000;
 /// The best JPEG worth making.
-pub(super) const BEST_QUALITY: u8 = 95;
+pub(in crate::media) const BEST_QUALITY: u8 = 95;
 /// Sizes tried.
 const SCALES: usize = 8;
 /// The smallest side a picture is scaled to.
@@ -41,7 +41,7 @@ const MIN_SIDE: u32 = 16;
 
 /// What a header tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(in crate::media) struct Facts {
     /// JPEG, PNG, GIF or WebP.
     pub format: ImageFormat,
     /// Pixels as stored.
@@ -54,7 +54,7 @@ pub(super) struct Facts {
 
 /// What is to be done with a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ImagePlan {
+pub(in crate::media) enum ImagePlan {
     /// Nothing.
     Keep,
     /// Encode it again.
@@ -72,7 +72,7 @@ impl Facts {
 }
 
 /// Decides: pure.
-pub(super) fn plan(facts: &Facts, size: u64, limit: Option<u64>) -> ImagePlan {
+pub(in crate::media) fn plan(facts: &Facts, size: u64, limit: Option<u64>) -> ImagePlan {
     let fits = limit.is_none_or(|limit| size <= limit);
     let oversized = facts.pixels() > MAX_PIXELS;
     match (fits, oversized) {
@@ -97,7 +97,7 @@ fn reader(path: &Path) -> ::image::ImageResult<ImageReader<BufReader<File>>> {
 }
 
 /// Reads the header. `None`: not a picture that we decode ourselves.
-pub(super) fn facts(path: &Path) -> Option<Facts> {
+pub(in crate::media) fn facts(path: &Path) -> Option<Facts> {
     let reader = reader(path).ok()?;
     let format = reader.format()?;
     let (width, height) = reader.into_dimensions().ok()?;
@@ -116,7 +116,7 @@ pub(super) fn facts(path: &Path) -> Option<Facts> {
 }
 
 /// A decoded picture, upright.
-pub(super) struct Decoded {
+pub(in crate::media) struct Decoded {
     /// 8 bits a channel: grey, RGB, or RGBA when anything of it is transparent.
     pub picture: DynamicImage,
     /// Its colour profile.
@@ -125,7 +125,7 @@ pub(super) struct Decoded {
 
 impl Decoded {
     /// Whether anything of it is transparent.
-    pub(super) fn is_transparent(&self) -> bool {
+    pub(in crate::media) fn is_transparent(&self) -> bool {
         self.picture.color().has_alpha()
     }
 }
@@ -135,7 +135,7 @@ fn damaged(error: &::image::ImageError) -> Error {
 }
 
 /// Decodes a picture, turned as its EXIF data say.
-pub(super) fn decode(path: &Path) -> Result<Decoded> {
+pub(in crate::media) fn decode(path: &Path) -> Result<Decoded> {
     let load = || -> ::image::ImageResult<_> {
         let mut decoder = reader(path)?.into_decoder()?;
         let orientation = decoder.orientation()?;
@@ -163,7 +163,7 @@ pub(super) fn decode(path: &Path) -> Result<Decoded> {
 }
 
 /// The picture at `scale` times its sides.
-pub(super) fn scaled(picture: &DynamicImage, scale: f64) -> Result<DynamicImage> {
+pub(in crate::media) fn scaled(picture: &DynamicImage, scale: f64) -> Result<DynamicImage> {
     let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).max(1);
     let mut small = DynamicImage::new(side(picture.width()), side(picture.height()), picture.color());
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(Kernel::Lanczos3));
@@ -174,23 +174,23 @@ pub(super) fn scaled(picture: &DynamicImage, scale: f64) -> Result<DynamicImage>
 }
 
 /// Scales for the search: 1, then what [`Search::shrink`] says, until something fits or nothing is left.
-pub(super) struct Scales {
+pub(in crate::media) struct Scales {
     scale: f64,
     left: usize,
     side: u32,
 }
 
 impl Scales {
-    pub(super) fn of(picture: &DynamicImage) -> Self {
+    pub(in crate::media) fn of(picture: &DynamicImage) -> Self {
         Self { scale: 1.0, left: SCALES, side: picture.width().min(picture.height()) }
     }
 
-    pub(super) fn current(&self) -> f64 {
+    pub(in crate::media) fn current(&self) -> f64 {
         self.scale
     }
 
     /// Goes on; false when there is nothing smaller to try.
-    pub(super) fn shrink(&mut self, by: f64) -> bool {
+    pub(in crate::media) fn shrink(&mut self, by: f64) -> bool {
         self.scale *= by;
         self.left -= 1;
         self.left > 0 && f64::from(self.side) * self.scale >= f64::from(MIN_SIDE.min(self.side / 2))
@@ -198,7 +198,7 @@ impl Scales {
 }
 
 /// Encodes JPEGs until one fits `limit`; `ceiling` is the best quality to try. `heard` gets a rough share of the work.
-pub(super) fn jpeg(
+pub(in crate::media) fn jpeg(
     decoded: &Decoded,
     limit: Option<u64>,
     floor: u8,
@@ -245,7 +245,7 @@ pub(super) fn jpeg(
 }
 
 /// Writes a PNG quickly: an intermediate file, or a picture that is small already.
-pub(super) fn png(picture: &DynamicImage, out: impl Write) -> Result<()> {
+pub(in crate::media) fn png(picture: &DynamicImage, out: impl Write) -> Result<()> {
     PngEncoder::new_with_quality(out, CompressionType::Fast, FilterType::Adaptive)
         .write_image(picture.as_bytes(), picture.width(), picture.height(), picture.color().into())
         .map_err(|error| Error::internal(format!("encoding a PNG: {error}")))
@@ -253,7 +253,7 @@ pub(super) fn png(picture: &DynamicImage, out: impl Write) -> Result<()> {
 
 /// An animation as ffmpeg can read it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Animation {
+pub(in crate::media) struct Animation {
     /// Frames a second.
     pub fps: f64,
     /// Frames written.
@@ -266,7 +266,7 @@ pub(super) struct Animation {
 
 /// Unfolds an animated WebP into PNGs of constant rate, one after another in one file: ffmpeg reads that, but no animated
 /// WebP.
-pub(super) fn unfold_webp(path: &Path, out: &Path, cancel: &CancellationToken) -> Result<Animation> {
+pub(in crate::media) fn unfold_webp(path: &Path, out: &Path, cancel: &CancellationToken) -> Result<Animation> {
     let open = || -> ::image::ImageResult<_> {
         let mut decoder = WebPDecoder::new(BufReader::new(File::open(path)?))?;
         decoder.set_limits(limits())?;

@@ -1,0 +1,94 @@
+//! What a file must become, and what became of it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::{FitWish, MediaFile, Options, Quality};
+
+/// What a file must become.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FitTarget {
+    /// Bytes it may have at the most. `None`: only made to play inline.
+    pub max_bytes: Option<u64>,
+    /// The best picture wanted.
+    pub quality: Quality,
+    /// Sound only.
+    pub audio_only: bool,
+    /// What else is wanted.
+    pub wish: FitWish,
+}
+
+impl FitTarget {
+    /// A file of at most this many bytes.
+    pub fn at_most(max_bytes: impl Into<Option<u64>>) -> Self {
+        Self { max_bytes: max_bytes.into(), ..Self::default() }
+    }
+
+    /// What `options` want, at a place that takes `limit` bytes.
+    pub fn of(options: &Options, limit: Option<u64>) -> Self {
+        let max_bytes = [limit, options.fit.max_bytes].into_iter().flatten().min();
+        Self { max_bytes, quality: options.quality, audio_only: options.audio_only, wish: options.fit }
+    }
+}
+
+/// What fitting gave.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// The file; several in their order when it was split.
+    pub files: Vec<MediaFile>,
+    /// How it was done.
+    pub report: FitReport,
+}
+
+/// How a file was made to fit, for JSON, logs and tables.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct FitReport {
+    /// The way that worked: `keep`, `remux`, `copy_video`, `encode`, `audio`, `picture`, `gif` or `split`.
+    pub path: &'static str,
+    /// Encodes of the whole picture that were needed; copies count none.
+    pub attempts: u32,
+    /// x264 preset, or the name of the encoder where it was another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// How the bits were spent: `crf`, `2pass`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<&'static str>,
+    /// Seconds that were spent on trying samples before the encode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_seconds: Option<f64>,
+    /// Seconds of the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_seconds: Option<f64>,
+    /// What the person who asked should know: a damaged source, sound that was lost.
+    pub warnings: Vec<String>,
+}
+
+/// A report that grows while the work goes on.
+#[derive(Debug, Default)]
+pub(super) struct Notes(Mutex<FitReport>);
+
+impl Notes {
+    /// Writes something down.
+    pub(super) fn with(&self, write: impl FnOnce(&mut FitReport)) {
+        write(&mut self.lock());
+    }
+
+    /// A finished encode of the whole picture.
+    pub(super) fn attempt(&self) {
+        self.lock().attempts += 1;
+    }
+
+    /// Something that the person who asked should know.
+    pub(super) fn warn(&self, text: impl Into<String>) {
+        self.lock().warnings.push(text.into());
+    }
+
+    /// What was written.
+    pub(super) fn report(&self) -> FitReport {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FitReport> {
+        // A poisoned lock only means that a writer panicked: what is written is still good.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
