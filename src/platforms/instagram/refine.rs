@@ -14,11 +14,13 @@ use crate::{
 
 /// See `Platform::refine`.
 pub fn refine(resource: &Resource, tool: Tool, raw: &[Value], metadata: &mut MediaMetadata) {
-    // Posts have no titles; yt-dlp makes some up for file names ("Video by nasa").
-    if resource.kind != ResourceKind::Story {
-        metadata.title = None;
-    }
     let Some(first) = raw.first() else { return };
+    // Highlights have titles, and nothing else has; yt-dlp makes some up for file names ("Video by nasa").
+    metadata.title = match tool {
+        _ if resource.kind != ResourceKind::Story || !resource.id.starts_with("highlights/") => None,
+        Tool::GalleryDl => text(first, "/highlight_title").and_then(non_empty),
+        Tool::YtDlp => text(first, "/playlist_title").filter(|title| !title.starts_with("Story by ")).and_then(non_empty),
+    };
     let (handle, name) = match tool {
         Tool::YtDlp => (text(first, "/channel").or_else(|| text(first, "/uploader_id")), text(first, "/uploader")),
         Tool::GalleryDl => (text(first, "/username"), text(first, "/fullname")),

@@ -39,10 +39,34 @@ fn code<T>(result: Result<T, Error>) -> &'static str {
     result.err().expect("a failure").code()
 }
 
+/// The cookies of somebody with an account, as the operator's file has them.
+fn cookies() -> String {
+    let line = |name: &str, value: &str| format!(".instagram.com\tTRUE\t/\tTRUE\t2000000000\t{name}\t{value}\n");
+    line("sessionid", "1234%3Aworld") + &line("csrftoken", "worldcsrf")
+}
+
 /// The session of somebody with an account.
 fn session() -> Option<Arc<Jar>> {
-    let line = |name: &str, value: &str| format!(".instagram.com\tTRUE\t/\tTRUE\t2000000000\t{name}\t{value}\n");
-    Some(Arc::new(Jar::parse(&(line("sessionid", "1234%3Aworld") + &line("csrftoken", "worldcsrf")))))
+    Some(Arc::new(Jar::parse(&cookies())))
+}
+
+/// A stage on which the in-process path and the tools are signed in.
+async fn signed_in() -> Stage {
+    let mut stage = Stage::with(|settings| {
+        let dir = settings.tools.data_dir.parent().unwrap().to_owned();
+        let write = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        settings.network.cookies_file = write("cookies.txt", &format!("# Netscape HTTP Cookie File\n{}", cookies()));
+        // By itself gallery-dl waits for six to twelve seconds before each further question to Instagram.
+        settings.gallery_dl.config_file =
+            write("gallery-dl.conf", r#"{"extractor": {"instagram": {"sleep-request": 0}}}"#);
+    })
+    .await;
+    stage.cookies = session();
+    stage
 }
 
 #[tokio::test]
@@ -183,6 +207,39 @@ async fn stories_are_for_signed_in_people_and_are_said_to_be() {
     assert_eq!(code(stage.api("https://www.instagram.com/stories/nobody/").await), "not_found");
     let asked = stage.web.wait_for_answer(SITE, "/api/v1/feed/reels_media/").await;
     assert_eq!(asked.header("x-csrftoken"), Some("worldcsrf"));
+}
+
+#[tokio::test]
+async fn instagram_stories_and_highlights_are_the_same_in_process_and_by_gallery_dl() {
+    let stage = signed_in().await;
+    let placed = [media::small_video(215), media::jpg(216)];
+    let [all, first, highlight] = stage.web.instagram().stories("tea.baker", &placed);
+    for (link, media, title) in [
+        (&all, &placed[..], None),
+        (&first, &placed[..1], None),
+        (&highlight, &placed[..], Some("Kettles")),
+    ] {
+        let api = stage.api(link).await.unwrap();
+        assert_eq!(api.title.as_deref(), title, "{link}");
+        same_bytes(&stage.download(&api).await.unwrap(), media);
+        let (by_gallery_dl, files) = stage.cli(link, Tool::GalleryDl).await.unwrap();
+        assert_eq!(as_gallery_dl_knows(&by_gallery_dl), as_gallery_dl_knows(&api), "{link}");
+        same_bytes(&files, media);
+    }
+    assert!(stage.web.unexpected().is_empty(), "{:?}", stage.web.unexpected());
+}
+
+#[tokio::test]
+async fn yt_dlp_tells_the_same_of_a_video_among_instagram_stories() {
+    let stage = signed_in().await;
+    let clip = media::small_video(215);
+    let [all, first, _] = stage.web.instagram().stories("tea.baker", std::slice::from_ref(&clip));
+    for link in [&all, &first] {
+        let api = stage.api(link).await.unwrap();
+        let (by_yt_dlp, files) = stage.cli(link, Tool::YtDlp).await.unwrap();
+        assert_eq!(comparable(&by_yt_dlp), comparable(&api), "{link}");
+        same_bytes(&files, std::slice::from_ref(&clip));
+    }
 }
 
 #[tokio::test]

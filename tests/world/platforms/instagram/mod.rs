@@ -1,6 +1,7 @@
 //! Instagram: what visitors without an account and visitors with a session get, and the hosts of its files.
 
 mod post;
+mod stories;
 
 use std::{
     collections::HashMap,
@@ -46,8 +47,8 @@ struct State {
     doc_id: Option<String>,
     /// Stories and highlights by the reel's id.
     reels: HashMap<String, Value>,
-    /// Accounts with stories: handle and number.
-    people: HashMap<String, String>,
+    /// Accounts with stories, by handle.
+    people: HashMap<String, stories::Person>,
     shares: HashMap<String, String>,
 }
 
@@ -100,33 +101,6 @@ impl Instagram {
         lock(&self.state).doc_id = Some(id.to_owned());
     }
 
-    /// Places stories of an account, and a highlight of the same; returns the links of the account's stories, of its
-    /// first story, and of the highlight.
-    pub fn stories(&self, handle: &str, media: &[Media]) -> [String; 3] {
-        let items: Vec<InstagramItem> = media.iter().map(InstagramItem::of).collect();
-        let (person, highlight) = (number_of(next()).to_string(), number_of(next()).to_string());
-        let first = items.first().map(|item| item.pk).unwrap_or_default();
-        let objects: Vec<Value> = items
-            .iter()
-            .map(|item| {
-                let mut object = item.object();
-                object["taken_at"] = json!(posted().timestamp());
-                object
-            })
-            .collect();
-        let mut state = lock(&self.state);
-        for item in &items {
-            state.files.insert(if item.is_video() { item.video_path() } else { item.image_path() }, item.media.clone());
-        }
-        for reel in [person.clone(), format!("highlight:{highlight}")] {
-            let user = json!({"pk": person, "username": handle, "full_name": "Somebody"});
-            state.reels.insert(reel.clone(), json!({"id": reel, "user": user, "items": objects}));
-        }
-        state.people.insert(handle.to_owned(), person);
-        let at = |rest: &str| format!("https://www.instagram.com/stories/{rest}/");
-        [at(handle), at(&format!("{handle}/{first}")), at(&format!("highlights/{highlight}"))]
-    }
-
     /// A share link of the app.
     pub fn share(&self, link: &str) -> String {
         let token = name_of(next(), 11, MIXED);
@@ -147,6 +121,7 @@ impl Instagram {
                 let state = lock(&self.state);
                 state.files.get(&request.path).map(|media| Reply::file(&media.path, media.mime))
             }
+            stories::SCRIPTS => stories::script(&request.path),
             _ => None,
         }
     }
@@ -161,13 +136,13 @@ impl Instagram {
             ["share", _, token] => lock(&self.state).shares.get(token).map(|to| Reply::redirect(to)),
             ["api", "v1", "users", "web_profile_info"] => Some(self.profile(request)),
             ["api", "v1", "feed", "reels_media"] => Some(self.reels(request)),
-            [] => Some(with_session(Reply::html(
-                "<!DOCTYPE html><script>requireLazy([\"LSD\",[],{\"token\":\"AVqWorldLsd\"},323])</script>",
-            ))),
+            [] => Some(self.front(request)),
             ["accounts", "login"] => Some(Reply::html("<!DOCTYPE html><title>Login • Instagram</title>")),
             ["api", "v1", "web", "get_ruling_for_content"] => Some(self.ruling(request)),
             ["api", "v1", "media", pk, "info"] => Some(self.info(request, pk.parse().ok()?)),
-            ["api", "graphql"] => Some(self.graphql(request)),
+            ["graphql", "query"] => self.application_query(request),
+            ["api", "graphql"] => Some(self.application_query(request).unwrap_or_else(|| self.graphql(request))),
+            ["stories", handle, ..] | [handle] => self.person_page(request, handle),
             ["p" | "reel" | "reels" | "tv", code] | [_, "p" | "reel", code] => Some(self.page(request, code)),
             _ => None,
         }
@@ -226,30 +201,6 @@ impl Instagram {
             return Reply::json_status(403, &json!({"message": "Forbidden", "status": "fail"}));
         }
         Reply::json(&json!({"data": {"xig_polaris_media": logged_out(pk.and_then(|pk| state.posts.get(&pk)))}}))
-    }
-
-    /// The number of an account.
-    fn profile(&self, request: &Request) -> Reply {
-        if !has_session(request) {
-            return to_login(request);
-        }
-        let state = lock(&self.state);
-        let person = request.param("username").and_then(|handle| state.people.get(&handle).cloned());
-        match person {
-            Some(id) => Reply::json(&json!({"data": {"user": {"id": id}}, "status": "ok"})),
-            None => Reply::json_status(404, &json!({"message": "User not found", "status": "fail"})),
-        }
-    }
-
-    /// Stories.
-    fn reels(&self, request: &Request) -> Reply {
-        if !has_session(request) {
-            return to_login(request);
-        }
-        let id = request.param("reel_ids").unwrap_or_default();
-        let reel = lock(&self.state).reels.get(&id).cloned();
-        let reels: serde_json::Map<String, Value> = reel.map(|reel| (id, reel)).into_iter().collect();
-        Reply::json(&json!({"reels": reels, "status": "ok"}))
     }
 
     /// The page that other sites embed, with the post in the shape of the first web API.
