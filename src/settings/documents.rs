@@ -82,7 +82,7 @@ pub fn default_toml() -> String {
 pub fn configuration_md() -> String {
     let mut out = String::from(
         "# Configuration\n\n\
-         Generated from the table in `src/settings/table.rs`: `UPDATE=1 cargo test --lib documents` writes it anew.\n\n\
+         Generated from the table in `src/settings/table/`: `UPDATE=1 cargo test --lib documents` writes it anew.\n\n\
          Later sources win:\n\n\
          1. the defaults below (`config/default.toml`, compiled in)\n\
          2. `config/local.toml`, or the file given with `--config`\n\

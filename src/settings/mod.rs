@@ -1,7 +1,7 @@
 //! Every setting, where it came from, and whether it makes sense.
 //!
 //! Later sources win: built-in defaults (`config/default.toml`), `config/local.toml` or `--config`, `.env`, environment.
-//! One table (`table.rs`) drives the loader and the documents, so that neither can forget a setting.
+//! One table (`table/`) drives the loader and the documents, so that neither can forget a setting.
 
 pub mod documents;
 mod load;

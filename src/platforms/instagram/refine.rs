@@ -19,7 +19,9 @@ pub fn refine(resource: &Resource, tool: Tool, raw: &[Value], metadata: &mut Med
     metadata.title = match tool {
         _ if resource.kind != ResourceKind::Story || !resource.id.starts_with("highlights/") => None,
         Tool::GalleryDl => text(first, "/highlight_title").and_then(non_empty),
-        Tool::YtDlp => text(first, "/playlist_title").filter(|title| !title.starts_with("Story by ")).and_then(non_empty),
+        Tool::YtDlp => {
+            text(first, "/playlist_title").filter(|title| !title.starts_with("Story by ")).and_then(non_empty)
+        }
     };
     let (handle, name) = match tool {
         Tool::YtDlp => (text(first, "/channel").or_else(|| text(first, "/uploader_id")), text(first, "/uploader")),

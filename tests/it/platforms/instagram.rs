@@ -214,11 +214,9 @@ async fn instagram_stories_and_highlights_are_the_same_in_process_and_by_gallery
     let stage = signed_in().await;
     let placed = [media::small_video(215), media::jpg(216)];
     let [all, first, highlight] = stage.web.instagram().stories("tea.baker", &placed);
-    for (link, media, title) in [
-        (&all, &placed[..], None),
-        (&first, &placed[..1], None),
-        (&highlight, &placed[..], Some("Kettles")),
-    ] {
+    for (link, media, title) in
+        [(&all, &placed[..], None), (&first, &placed[..1], None), (&highlight, &placed[..], Some("Kettles"))]
+    {
         let api = stage.api(link).await.unwrap();
         assert_eq!(api.title.as_deref(), title, "{link}");
         same_bytes(&stage.download(&api).await.unwrap(), media);

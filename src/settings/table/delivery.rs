@@ -1,0 +1,103 @@
+//! Making files fit, and sending them.
+
+use super::{NUMBER, PLAIN, SIZE, SWITCH, Spec};
+use crate::settings::parse::{self, PRESETS};
+
+/// These settings.
+pub(super) const SPECS: &[Spec] = &[
+    Spec {
+        name: "COMPRESSION_TARGET_SIZE_MB",
+        path: "compression.target_size_mb",
+        example: "8",
+        doc: "Make files no larger than this even where the upload limit would allow more. Unset: use the whole limit.",
+        apply: |s, t| parse::size(t).map(|bytes| s.compression.target_bytes = Some(bytes)),
+        ..SIZE
+    },
+    Spec {
+        name: "COMPRESSION_FFMPEG_PRESET",
+        path: "compression.ffmpeg_preset",
+        default: Some("medium"),
+        takes: "x264 preset",
+        doc: "How thoroughly videos are encoded, from ultrafast to veryslow: slower looks better at the same size.",
+        apply: |s, t| parse::one_of(t, PRESETS).map(|preset| s.compression.preset = preset.to_owned()),
+        ..PLAIN
+    },
+    Spec {
+        name: "COMPRESSION_MAX_CONCURRENT",
+        path: "compression.max_concurrent",
+        default: Some("1"),
+        takes: "number, 1 to 64",
+        doc: "How many files are encoded at once. Each encode keeps the processor busy.",
+        apply: |s, t| parse::number(t, 1, 64).map(|count| s.compression.max_concurrent = count),
+        ..NUMBER
+    },
+    Spec {
+        name: "COMPRESSION_MIN_VIDEO_BITRATE_KBPS",
+        path: "compression.min_video_bitrate_kbps",
+        default: Some("80"),
+        takes: "kbit/s, 10 to 50000",
+        doc: "A video that would need less than this to fit is refused rather than made unwatchable.",
+        apply: |s, t| parse::number(t, 10, 50_000).map(|rate| s.compression.min_video_kbps = rate),
+        ..NUMBER
+    },
+    Spec {
+        name: "COMPRESSION_MIN_AUDIO_BITRATE_KBPS",
+        path: "compression.min_audio_bitrate_kbps",
+        default: Some("24"),
+        takes: "kbit/s, 8 to 320",
+        doc: "The least that sound is given.",
+        apply: |s, t| parse::number(t, 8, 320).map(|rate| s.compression.min_audio_kbps = rate),
+        ..NUMBER
+    },
+    Spec {
+        name: "COMPRESSION_IMAGE_MIN_QUALITY",
+        path: "compression.image_min_quality",
+        default: Some("40"),
+        takes: "number, 1 to 100",
+        doc: "The lowest JPEG or WebP quality a picture is saved with; below it the picture is made smaller instead.",
+        apply: |s, t| parse::number(t, 1, 100).map(|quality| s.compression.image_min_quality = quality),
+        ..NUMBER
+    },
+    Spec {
+        name: "COMPRESSION_MAX_UPLOAD_SIZE_MB",
+        path: "compression.max_upload_size_mb",
+        default: Some("10"),
+        doc: "The upload limit to assume where Discord does not tell one: for text commands in servers without boosts. \
+              Slash commands carry their own limit, boosted servers are known, and a refusal teaches the bot a lower one.",
+        apply: |s, t| parse::size(t).map(|bytes| s.compression.base_upload_bytes = bytes),
+        ..SIZE
+    },
+    Spec {
+        name: "UPLOAD_CLEANUP_AFTER_SUCCESS",
+        path: "upload.cleanup_after_success",
+        default: Some("true"),
+        doc: "Whether files are deleted once they are posted.",
+        apply: |s, t| parse::boolean(t).map(|on| s.upload.cleanup_after_success = on),
+        ..SWITCH
+    },
+    Spec {
+        name: "UPLOAD_ENABLE_PROGRESS_UPDATES",
+        path: "upload.enable_progress_updates",
+        default: Some("true"),
+        doc: "Whether the message is edited while the work goes on (downloading 42 %, compressing …).",
+        apply: |s, t| parse::boolean(t).map(|on| s.upload.progress_updates = on),
+        ..SWITCH
+    },
+    Spec {
+        name: "UPLOAD_BATCH_SIZE_MB",
+        path: "upload.batch_size_mb",
+        default: Some("25"),
+        doc: "How much one message's attachments may have together. A single larger file goes in a message of its own.",
+        apply: |s, t| parse::size(t).map(|bytes| s.upload.batch_bytes = bytes),
+        ..SIZE
+    },
+    Spec {
+        name: "UPLOAD_MAX_FILES_PER_BATCH",
+        path: "upload.max_files_per_batch",
+        default: Some("10"),
+        takes: "number, 1 to 10",
+        doc: "How many attachments one message carries. Discord takes ten at the most.",
+        apply: |s, t| parse::number(t, 1, 10).map(|count| s.upload.max_files_per_batch = count),
+        ..NUMBER
+    },
+];
