@@ -1,7 +1,7 @@
 //! One request from link to delivery: order, limits, cancel.
 //!
 //! [`Jobs::submit`] takes a request and the place its files go to. At most `MAX_CONCURRENT_DOWNLOADS` requests are at
-//! work; the others wait in the order they came. The way of one request is in `work/`.
+//! work; the others wait, and servers and people take turns. The way of one request is in `work/`.
 
 mod folder;
 mod work;
@@ -14,7 +14,6 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
@@ -24,7 +23,7 @@ use crate::{
     cache::Cache,
     deliver::Sink,
     fetch::Fetcher,
-    media::Media,
+    media::{self, Media, Party, Slots},
     model::{Error, MediaMetadata, Outcome, Phase, Progress, ProgressReceiver, Request, redact},
     net::Egress,
     settings::Settings,
@@ -57,7 +56,8 @@ pub struct Jobs {
 struct Inner {
     parts: Parts,
     fetcher: Fetcher,
-    slots: Arc<Semaphore>,
+    /// `MAX_CONCURRENT_DOWNLOADS`, shared fairly between servers and people.
+    slots: Slots,
     /// Made at the first request, so that commands which run none leave no folder.
     workshop: Mutex<Option<Arc<Workshop>>>,
     tasks: TaskTracker,
@@ -99,7 +99,7 @@ impl Jobs {
         let fetcher = Fetcher::new(parts.egress.client(), &parts.settings.downloads);
         let inner = Inner {
             fetcher,
-            slots: Arc::new(Semaphore::new(parts.settings.downloads.max_concurrent.max(1))),
+            slots: Slots::new(parts.settings.downloads.max_concurrent),
             workshop: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -196,12 +196,12 @@ impl Jobs {
         cancel: CancellationToken,
     ) -> (Outcome, Option<Slot>) {
         let (inner, started) = (&self.inner, Instant::now());
-        let ahead = inner.queued.fetch_add(1, Relaxed);
-        if inner.slots.available_permits() == 0 {
-            progress.set(Phase::Queued { ahead });
-        }
+        inner.queued.fetch_add(1, Relaxed);
+        let party = Party::of(&request.requester);
         let slot = tokio::select! {
-            slot = inner.slots.clone().acquire_owned() => slot.ok().map(|permit| Slot::taken(inner, permit)),
+            slot = inner.slots.acquire(party, |ahead| progress.set(Phase::Queued { ahead })) => {
+                Some(Slot::taken(inner, slot))
+            }
             () = cancel.cancelled() => None,
         };
         inner.queued.fetch_sub(1, Relaxed);
@@ -246,13 +246,13 @@ impl Jobs {
 /// The right to be at work. Given back when dropped, also by a panic.
 struct Slot {
     inner: Arc<Inner>,
-    _permit: OwnedSemaphorePermit,
+    _slot: media::Slot,
 }
 
 impl Slot {
-    fn taken(inner: &Arc<Inner>, permit: OwnedSemaphorePermit) -> Self {
+    fn taken(inner: &Arc<Inner>, slot: media::Slot) -> Self {
         inner.running.fetch_add(1, Relaxed);
-        Self { inner: inner.clone(), _permit: permit }
+        Self { inner: inner.clone(), _slot: slot }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Examined, FitTarget, Fitted, Media, blocking, ffmpeg, look, picture,
+    Examined, FitProgress, FitTarget, Fitted, Media, Slot, blocking, ffmpeg, look, picture,
     plan::{self, Plan, Step},
     probe::Probe,
     scratch, settle, sound,
@@ -38,7 +38,7 @@ impl Media {
             .to_owned());
         }
         let examined = self.examine(&file.path, scratch.path(), cancel).await?;
-        Ok(match plan::plan(&examined.probe, examined.outline.as_ref(), &target, &self.rules(target)) {
+        Ok(match plan::plan(&examined.probe, examined.outline.as_ref(), &target, &self.rules(&target)) {
             Plan::Keep => "copy".to_owned(),
             Plan::Make { steps, .. } => steps.first().map(Step::describe).unwrap_or_default(),
             Plan::Refuse(refusal) => refusal.error().user_text(),
@@ -46,7 +46,7 @@ impl Media {
     }
 
     /// Makes a file that plays inline and has at most `target.max_bytes`. Returns the same file when it does already;
-    /// otherwise a new one in `dir`. `on_fraction` hears 0.0 to 1.0, never less than before.
+    /// otherwise a new one in `dir`. `on_progress` hears how many others go before, and then how far it is.
     ///
     /// # Errors
     /// `cannot_fit` with the reason; never a file over the limit.
@@ -55,7 +55,7 @@ impl Media {
         file: &MediaFile,
         target: FitTarget,
         dir: &Path,
-        on_fraction: &(dyn Fn(f32) + Send + Sync),
+        on_progress: &(dyn Fn(FitProgress) + Send + Sync),
         cancel: &CancellationToken,
     ) -> Result<Fitted> {
         let (sniffed, size) = look(&file.path).await?;
@@ -64,9 +64,9 @@ impl Media {
         }
         tokio::fs::create_dir_all(dir).await?;
         let scratch = scratch(dir)?;
-        let meter = Meter::new(on_fraction);
+        let meter = Meter::new(on_progress);
         let notes = Notes::default();
-        let fit = Fit { media: self, target, work: scratch.path(), cancel, meter: &meter, notes: &notes };
+        let fit = Fit { media: self, target: &target, work: scratch.path(), cancel, meter: &meter, notes: &notes };
         let made = if sniffed.kind == FileType::Image {
             if target.audio_only {
                 return Err(plan::Refusal::NoSound.error());
@@ -97,7 +97,7 @@ impl Media {
         Ok(Fitted { files, report })
     }
 
-    fn rules(&self, target: FitTarget) -> Rules {
+    fn rules(&self, target: &FitTarget) -> Rules {
         Rules {
             limit: target.max_bytes,
             min_video_kbps: self.settings.min_video_kbps,
@@ -109,7 +109,7 @@ impl Media {
 /// One fit under way.
 pub(super) struct Fit<'a> {
     pub media: &'a Media,
-    pub target: FitTarget,
+    pub target: &'a FitTarget,
     /// A folder of this fit's own.
     pub work: &'a Path,
     pub cancel: &'a CancellationToken,
@@ -122,7 +122,7 @@ impl Fit<'_> {
     pub(super) async fn moving(&self, examined: &Examined) -> Result<Option<Vec<PathBuf>>> {
         self.notes.with(|report| report.source_seconds = examined.probe.duration);
         let rules = self.media.rules(self.target);
-        let plan = plan::plan(&examined.probe, examined.outline.as_ref(), &self.target, &rules);
+        let plan = plan::plan(&examined.probe, examined.outline.as_ref(), self.target, &rules);
         tracing::debug!(?plan, "fitting");
         let (steps, otherwise) = match plan {
             Plan::Keep => return Ok(None),
@@ -179,11 +179,11 @@ impl Fit<'_> {
     }
 
     /// Waits for an encoder slot.
-    async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+    async fn slot(&self) -> Result<Slot> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Error::cancelled()),
-            permit = self.media.encoders.acquire() => permit.map_err(|_| Error::internal("the encoder slots are gone")),
+            slot = self.media.encoders.acquire(self.target.party, |ahead| self.meter.wait(ahead)) => Ok(slot),
         }
     }
 

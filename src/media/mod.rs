@@ -15,6 +15,7 @@ mod join;
 mod look;
 mod picture;
 mod plan;
+mod slots;
 mod sound;
 mod target;
 mod video;
@@ -31,7 +32,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use self::target::{FitReport, FitTarget, Fitted};
+pub(crate) use self::slots::{Slot, Slots};
 use self::{
     ffmpeg::{Args, Ended, Runner},
     look::{
@@ -41,6 +42,11 @@ use self::{
         sniff::{self, Sniffed},
     },
     work::Source,
+};
+pub use self::{
+    slots::Party,
+    sound::Tags,
+    target::{FitProgress, FitReport, FitTarget, Fitted},
 };
 use crate::{
     model::{Error, FileType, Kind, MediaFile, Result},
@@ -52,8 +58,8 @@ use crate::{
 pub struct Media {
     settings: Compression,
     runner: Runner,
-    /// `COMPRESSION_MAX_CONCURRENT`, shared by all jobs.
-    encoders: Semaphore,
+    /// `COMPRESSION_MAX_CONCURRENT`, shared by all jobs, in turns.
+    encoders: Slots,
     /// Pictures are decoded one at a time: a large one takes hundreds of megabytes. An `Arc`, because the permit goes
     /// with the thread that decodes, which outlives a request that is dropped.
     pictures: Arc<Semaphore>,
@@ -82,12 +88,12 @@ struct Examined {
 }
 
 impl Media {
-    /// Shares the encoder slots (`COMPRESSION_MAX_CONCURRENT`) among all jobs.
+    /// Shares the encoder slots (`COMPRESSION_MAX_CONCURRENT`) among all jobs, fairly between servers and people.
     pub fn new(settings: Compression, tools: Arc<Tools>) -> Self {
         let at_once = settings.max_concurrent.max(1);
         Self {
             runner: Runner::new(tools, at_once),
-            encoders: Semaphore::new(at_once),
+            encoders: Slots::new(at_once),
             pictures: Arc::new(Semaphore::new(1)),
             settings,
         }

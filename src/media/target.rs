@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::{slots::Party, sound::Tags};
 use crate::model::{FitWish, MediaFile, Options, Quality};
 
 /// What a file must become.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FitTarget {
     /// Bytes it may have at the most. `None`: only made to play inline.
     pub max_bytes: Option<u64>,
@@ -15,6 +16,10 @@ pub struct FitTarget {
     pub audio_only: bool,
     /// What else is wanted.
     pub wish: FitWish,
+    /// What a sound file says about itself where it does not tell by itself.
+    pub tags: Tags,
+    /// Whose it is: encoder slots are shared fairly between parties.
+    pub party: Party,
 }
 
 impl FitTarget {
@@ -26,8 +31,26 @@ impl FitTarget {
     /// What `options` want, at a place that takes `limit` bytes.
     pub fn of(options: &Options, limit: Option<u64>) -> Self {
         let max_bytes = [limit, options.fit.max_bytes].into_iter().flatten().min();
-        Self { max_bytes, quality: options.quality, audio_only: options.audio_only, wish: options.fit }
+        Self {
+            max_bytes,
+            quality: options.quality,
+            audio_only: options.audio_only,
+            wish: options.fit,
+            ..Self::default()
+        }
     }
+}
+
+/// How far a fit has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FitProgress {
+    /// Waiting for an encoder, with this many ahead.
+    Waiting {
+        /// Files ahead of this one.
+        ahead: usize,
+    },
+    /// At work: 0.0 to 1.0, never less than before.
+    Working(f32),
 }
 
 /// What fitting gave.

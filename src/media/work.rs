@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ffmpeg::{Args, Ended, Run, Runner, Tick},
     probe::Probe,
-    target::Notes,
+    target::{FitProgress, Notes},
     video::budget::Rules,
 };
 use crate::model::{ExternalToolError, Result};
@@ -54,12 +54,12 @@ impl Source {
 
 /// Reports progress: never backwards, never past 1.
 pub(super) struct Meter<'a> {
-    report: &'a (dyn Fn(f32) + Send + Sync),
+    report: &'a (dyn Fn(FitProgress) + Send + Sync),
     last: Mutex<f32>,
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn new(report: &'a (dyn Fn(f32) + Send + Sync)) -> Self {
+    pub(super) fn new(report: &'a (dyn Fn(FitProgress) + Send + Sync)) -> Self {
         Self { report, last: Mutex::new(0.0) }
     }
 
@@ -69,8 +69,13 @@ impl<'a> Meter<'a> {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if fraction > *last {
             *last = fraction;
-            (self.report)(fraction);
+            (self.report)(FitProgress::Working(fraction));
         }
+    }
+
+    /// Waiting for an encoder.
+    pub(super) fn wait(&self, ahead: usize) {
+        (self.report)(FitProgress::Waiting { ahead });
     }
 }
 
@@ -160,11 +165,11 @@ mod tests {
     #[test]
     fn progress_never_goes_back() {
         let heard = Mutex::new(Vec::new());
-        let report = |fraction: f32| heard.lock().unwrap().push(fraction);
+        let report = |progress| heard.lock().unwrap().push(progress);
         let meter = Meter::new(&report);
         for fraction in [0.1, 0.5, 0.3, 0.5, 2.0, f32::NAN] {
             meter.set(fraction);
         }
-        assert_eq!(*heard.lock().unwrap(), [0.1, 0.5, 1.0]);
+        assert_eq!(*heard.lock().unwrap(), [0.1, 0.5, 1.0].map(FitProgress::Working));
     }
 }

@@ -108,8 +108,42 @@ pub struct Compression {
     pub min_audio_kbps: u32,
     /// `COMPRESSION_IMAGE_MIN_QUALITY`, 1–100.
     pub image_min_quality: u8,
+    /// `COMPRESSION_VIDEO_CODEC`.
+    pub video_codec: VideoCodec,
+    /// `COMPRESSION_HARDWARE`.
+    pub hardware: Hardware,
     /// `COMPRESSION_MAX_UPLOAD_SIZE_MB` in bytes: the base upload limit where Discord does not tell one.
     pub base_upload_bytes: u64,
+}
+
+/// What videos are encoded as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum VideoCodec {
+    /// H.264: plays everywhere.
+    #[default]
+    H264,
+    /// HEVC (H.265).
+    Hevc,
+    /// AV1.
+    Av1,
+}
+
+/// Which encoders of the machine's graphics hardware may be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hardware {
+    /// None.
+    #[default]
+    Off,
+    /// The first that works.
+    Auto,
+    /// NVIDIA's NVENC.
+    Nvenc,
+    /// Linux' VAAPI (Intel, AMD).
+    Vaapi,
+    /// Intel's Quick Sync Video.
+    Qsv,
+    /// Apple's VideoToolbox.
+    VideoToolbox,
 }
 
 /// Sending.
@@ -330,6 +364,8 @@ impl Default for Settings {
                 min_video_kbps: 80,
                 min_audio_kbps: 24,
                 image_min_quality: 40,
+                video_codec: VideoCodec::H264,
+                hardware: Hardware::Off,
                 base_upload_bytes: 10 * MIB,
             },
             upload: Upload {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use boss_bot::{
-    media::{FitTarget, Fitted, Media},
+    media::{FitProgress, FitTarget, Fitted, Media},
     model::{MediaFile, Result},
     net::Egress,
     settings::{Compression, Network, Settings},
@@ -63,7 +63,11 @@ impl Room {
     async fn fit_all(&self, path: &Path, target: FitTarget) -> Result<Fitted> {
         let file = self.describe(path).await;
         let heard = Arc::clone(&self.heard);
-        let report = move |fraction| heard.lock().unwrap().push(fraction);
+        let report = move |progress| {
+            if let FitProgress::Working(fraction) = progress {
+                heard.lock().unwrap().push(fraction);
+            }
+        };
         let out = self.dir.path().join("out");
         let fitted = self.media.fit(&file, target, &out, &report, &CancellationToken::new()).await;
         // Whatever happened, nothing but the result is left.

@@ -30,7 +30,7 @@ impl Bars {
             match phase {
                 Phase::Done => break,
                 // A hundred waiting links would push the working ones off the screen.
-                Phase::Queued { .. } => {}
+                Phase::Queued { .. } if bar.is_none() => {}
                 phase => show(bar.get_or_insert_with(|| self.start(&link)), &phase),
             }
             if progress.changed().await.is_err() {
@@ -52,7 +52,8 @@ impl Bars {
 
 fn show(bar: &ProgressBar, phase: &Phase) {
     let (template, position, length, message) = match phase {
-        Phase::Queued { .. } | Phase::Resolving | Phase::Done => (SPINNER, 0, None, "looking at the post".to_owned()),
+        Phase::Queued { ahead } => (SPINNER, 0, None, format!("waiting, {ahead} ahead")),
+        Phase::Resolving | Phase::Done => (SPINNER, 0, None, "looking at the post".to_owned()),
         Phase::Waiting { seconds } => (SPINNER, 0, None, format!("waiting {seconds} s, then trying again")),
         Phase::Downloading { done, total: Some(total) } => (BYTES, *done, Some(*total), "downloading".to_owned()),
         Phase::Downloading { done, total: None } => (GROWING, *done, None, "downloading".to_owned()),

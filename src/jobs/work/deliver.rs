@@ -3,7 +3,7 @@
 use super::Work;
 use crate::{
     deliver::{self, BatchLimits, Delivered, Part, SendError, Sink},
-    media::{FitTarget, Fitted},
+    media::{FitProgress, FitTarget, Fitted, Party, Tags},
     model::{Error, Kind, MediaFile, MediaMetadata, Phase, Result, UploadLimit},
 };
 
@@ -31,7 +31,7 @@ impl Work<'_> {
             let limit = self.limit(sink);
             let (mut fitting, mut ready) = (Vec::new(), Vec::new());
             for original in pending.iter() {
-                match self.fit(original, limit, all, refits).await {
+                match self.fit(original, metadata, limit, all, refits).await {
                     Ok(fitted) => {
                         // What is to be fitted again should the place refuse it: the original, or of one that was
                         // split the part, for the others may be there already.
@@ -89,12 +89,28 @@ impl Work<'_> {
     }
 
     /// Makes one file fit.
-    async fn fit(&self, file: &MediaFile, limit: Option<UploadLimit>, of: usize, round: usize) -> Result<Fitted> {
-        let target = FitTarget::of(&self.request.options, limit.map(|limit| limit.per_file));
+    async fn fit(
+        &self,
+        file: &MediaFile,
+        metadata: &MediaMetadata,
+        limit: Option<UploadLimit>,
+        of: usize,
+        round: usize,
+    ) -> Result<Fitted> {
+        let target = FitTarget {
+            tags: Tags::of(metadata, file.item),
+            party: Party::of(&self.request.requester),
+            ..FitTarget::of(&self.request.options, limit.map(|limit| limit.per_file))
+        };
         // One folder a file and round: a refit never overwrites what an upload may still read.
         let dir = self.folder.sub(&format!("fit-{}-{round}", file.item))?;
         let number = file.item + 1;
-        let report = |fraction| self.progress.set(Phase::Compressing { file: number, of, fraction });
+        let report = |progress| {
+            self.progress.set(match progress {
+                FitProgress::Waiting { ahead } => Phase::Queued { ahead },
+                FitProgress::Working(fraction) => Phase::Compressing { file: number, of, fraction },
+            });
+        };
         self.guarded(self.kit.parts.media.fit(file, target, &dir, &report, self.cancel)).await
     }
 }

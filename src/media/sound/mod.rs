@@ -1,5 +1,8 @@
 //! Makes sound files: copies what players know, encodes the rest as AAC in an M4A.
 
+mod tags;
+
+pub use self::tags::Tags;
 use super::{
     probe::Audio,
     video::{budget::Sound, encoder},

@@ -1,7 +1,10 @@
 //! Making files fit, and sending them.
 
 use super::{NUMBER, PLAIN, SIZE, SWITCH, Spec};
-use crate::settings::parse::{self, PRESETS};
+use crate::settings::{
+    parse::{self, PRESETS},
+    schema::{Hardware, VideoCodec},
+};
 
 /// These settings.
 pub(super) const SPECS: &[Spec] = &[
@@ -27,7 +30,7 @@ pub(super) const SPECS: &[Spec] = &[
         path: "compression.max_concurrent",
         default: Some("1"),
         takes: "number, 1 to 64",
-        doc: "How many files are encoded at once. Each encode keeps the processor busy.",
+        doc: "How many files are encoded at once. Each encode keeps the processor busy. Servers and people take turns.",
         apply: |s, t| parse::number(t, 1, 64).map(|count| s.compression.max_concurrent = count),
         ..NUMBER
     },
@@ -57,6 +60,46 @@ pub(super) const SPECS: &[Spec] = &[
         doc: "The lowest JPEG or WebP quality a picture is saved with; below it the picture is made smaller instead.",
         apply: |s, t| parse::number(t, 1, 100).map(|quality| s.compression.image_min_quality = quality),
         ..NUMBER
+    },
+    Spec {
+        name: "COMPRESSION_VIDEO_CODEC",
+        path: "compression.video_codec",
+        default: Some("h264"),
+        takes: "h264, hevc or av1",
+        doc: "What videos are encoded as. hevc and av1 look better at the same size, take longer, and some of Discord's \
+              clients show only a frozen first picture of them.",
+        apply: |s, t| {
+            parse::one_of(t, &["h264", "hevc", "av1"]).map(|name| {
+                s.compression.video_codec = match name {
+                    "hevc" => VideoCodec::Hevc,
+                    "av1" => VideoCodec::Av1,
+                    _ => VideoCodec::H264,
+                }
+            })
+        },
+        ..PLAIN
+    },
+    Spec {
+        name: "COMPRESSION_HARDWARE",
+        path: "compression.hardware",
+        default: Some("off"),
+        takes: "off, auto, nvenc, vaapi, qsv or videotoolbox",
+        doc: "Encoders of the machine's graphics hardware, for videos with bits to spare. They are fast, and look worse than \
+              x264 at the same size, so tight limits are always met in software. Each is tried by a real encode first; one \
+              that does not work, or fails later, is replaced by software.",
+        apply: |s, t| {
+            parse::one_of(t, &["off", "auto", "nvenc", "vaapi", "qsv", "videotoolbox"]).map(|name| {
+                s.compression.hardware = match name {
+                    "auto" => Hardware::Auto,
+                    "nvenc" => Hardware::Nvenc,
+                    "vaapi" => Hardware::Vaapi,
+                    "qsv" => Hardware::Qsv,
+                    "videotoolbox" => Hardware::VideoToolbox,
+                    _ => Hardware::Off,
+                }
+            })
+        },
+        ..PLAIN
     },
     Spec {
         name: "COMPRESSION_MAX_UPLOAD_SIZE_MB",

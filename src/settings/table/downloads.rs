@@ -27,7 +27,7 @@ pub(super) const SPECS: &[Spec] = &[
         path: "downloads.max_concurrent",
         default: Some("5"),
         takes: "number, 1 to 64",
-        doc: "How many links are worked on at once. Further ones wait their turn and say so.",
+        doc: "How many links are worked on at once. Further ones wait and say so; servers and people take turns.",
         apply: |s, t| parse::number(t, 1, 64).map(|count| s.downloads.max_concurrent = count),
         ..NUMBER
     },

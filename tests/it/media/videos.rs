@@ -98,7 +98,7 @@ async fn no_more_encodes_run_at_once_than_allowed() {
     let target = FitTarget::at_most(300_000);
     let cancel = CancellationToken::new();
     let dirs = [1, 2, 3].map(|number| room.dir.path().join(number.to_string()));
-    let fit = |dir| room.media.fit(&file, target, dir, &report, &cancel);
+    let fit = |dir| room.media.fit(&file, target.clone(), dir, &report, &cancel);
     let (one, two, three) = tokio::join!(fit(&dirs[0]), fit(&dirs[1]), fit(&dirs[2]));
     assert!([one, two, three].iter().all(Result::is_ok));
     assert_eq!(*most.lock().unwrap(), 1);
