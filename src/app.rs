@@ -70,3 +70,12 @@ impl App {
         Ok(Self { settings, egress, registry, tools, media, strategy, cache, jobs })
     }
 }
+
+/// Probing and fitting alone, for files that are here already. Touches no network and starts no process.
+///
+/// # Errors
+/// As for [`App::new`].
+pub fn media(settings: &Settings) -> Result<Media> {
+    let tools = Tools::new(settings, Egress::new(&settings.network)?);
+    Ok(Media::new(settings.compression.clone(), Arc::new(tools)))
+}

@@ -1,18 +1,17 @@
 //! `boss-bot fetch`: links into a folder, on the same way as in Discord.
 
-mod bars;
 mod report;
 
 use std::{path::PathBuf, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, output, stop};
+use super::{Exit, bars, output, stop, wishes::Wishes};
 use crate::{
     app::App,
     deliver::DirectorySink,
     jobs::Job,
-    model::{Error, Options, Outcome, Quality, Request, Requester, Result, UploadLimit},
+    model::{Error, Options, Outcome, Request, Requester, Result, UploadLimit},
     net::Cassette,
     platforms::parse_link,
     settings::{self, Settings},
@@ -25,7 +24,7 @@ use crate::{
 Examples:
   boss-bot fetch https://x.com/someone/status/1234567890
   boss-bot fetch -o clips --max-size 10MB https://www.reddit.com/r/videos/comments/abc123/ https://youtu.be/dQw4w9WgXcQ
-  boss-bot fetch --audio-only https://youtu.be/dQw4w9WgXcQ
+  boss-bot fetch --audio-format mp3 --start 0:43 --end 1:25 https://youtu.be/dQw4w9WgXcQ
   boss-bot fetch --metadata-only --json https://www.instagram.com/p/CODE/ | jq .metadata.title
 
 --json prints one object a link, in the order of the links: {url, platform, attempts, metadata, posted, error, seconds}.
@@ -39,14 +38,6 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
 
-    /// The best picture wanted: best, 4K, 1440p, 1080p, 720p, 480p, 360p or worst
-    #[arg(long, default_value = "best")]
-    quality: Quality,
-
-    /// The sound only
-    #[arg(long)]
-    audio_only: bool,
-
     /// With the earlier posts of the same thread, where the platform has threads (X)
     #[arg(long)]
     thread: bool,
@@ -54,6 +45,9 @@ pub(super) struct Args {
     /// Make every file at most this large, as for a Discord upload: 10MB, 9.5MB, 512KB
     #[arg(long, value_name = "SIZE", value_parser = settings::parse_size)]
     max_size: Option<u64>,
+
+    #[command(flatten)]
+    wishes: Wishes,
 
     /// Look at the links and load nothing
     #[arg(long)]
@@ -115,6 +109,13 @@ struct Ended {
 }
 
 pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
+    let options = match args.wishes.options() {
+        Ok(wished) => Options { metadata_only: args.metadata_only, thread: args.thread, force: args.force, ..wished },
+        Err(told) => {
+            eprintln!("boss-bot: {told}");
+            return Exit::Usage;
+        }
+    };
     let stop = match stop::on_signal() {
         Ok(stop) => stop,
         Err(error) => {
@@ -125,14 +126,6 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
     let bars = bars::Bars::new();
     let limit = args.max_size.map(|per_file| UploadLimit { per_file });
     let sink = Arc::new(DirectorySink::new(&args.output, limit));
-    let options = Options {
-        quality: args.quality,
-        audio_only: args.audio_only,
-        metadata_only: args.metadata_only,
-        thread: args.thread,
-        force: args.force,
-        ..Options::default()
-    };
     let tasks: Vec<(String, Task)> = args
         .links
         .iter()

@@ -3,17 +3,20 @@
 //! What people and scripts read goes to standard output, progress and logs to standard error. Exit codes are the same for
 //! all subcommands, see [`Exit`].
 
+mod bars;
 mod cache;
 mod completions;
 mod config;
 mod doctor;
 mod explain;
 mod fetch;
+mod fit;
 mod new_platform;
 mod output;
 mod run;
 mod stop;
 mod strategies;
+mod wishes;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -127,6 +130,8 @@ enum Command {
     Run(run::Args),
     /// Download links into a folder, as the bot would
     Fetch(fetch::Args),
+    /// Make a file on this machine fit a limit, as for a Discord upload
+    Fit(fit::Args),
     /// Tell which platform knows a link and which paths would be tried, without touching the network
     Explain(explain::Args),
     /// Tell how each platform is asked and how often it may be
@@ -168,6 +173,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Doctor(args) => return with_runtime(|| doctor::execute(args, loaded)),
         Command::Run(_)
         | Command::Fetch(_)
+        | Command::Fit(_)
         | Command::Explain(_)
         | Command::Strategies(_)
         | Command::Cache(_)
@@ -204,6 +210,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
                 Ok(cassette) => with_app(loaded, cassette, |app| fetch::execute(args, app)),
                 Err(error) => output::unusable(&error),
             }
+        }
+        Command::Fit(args) => {
+            output::warn(&loaded.warnings);
+            telemetry::init(&loaded.settings, quiet(&loaded));
+            with_runtime(|| fit::execute(args, loaded.settings))
         }
         Command::Run(args) => {
             telemetry::init(&loaded.settings, None);

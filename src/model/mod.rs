@@ -24,4 +24,4 @@ pub use progress::{Phase, Progress, ProgressReceiver};
 pub use request::{Options, Origin, Quality, Request, Requester, UploadLimit};
 pub use resource::{ITEMS_OF_A_LIST, PlatformId, Resource, ResourceKind};
 pub use tool::Tool;
-pub use wish::{AudioFormat, FitWish, Speed, Trim};
+pub use wish::{AudioFormat, Contradiction, EndsTooEarly, FitWish, Moment, Speed, Trim, UnknownWord, WrongTime};

@@ -19,10 +19,11 @@ pub use schema::{
 };
 pub use table::{PLATFORM_SPECS, PlatformSettingsOf, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
 
-/// Reads a size as the settings spell it: a bare number counts MB of 1024 × 1024 bytes.
+/// Reads a size as people type it on a command line or in a message: as the settings spell it, where a bare number counts
+/// MB of 1024 × 1024 bytes, but a bare number too large for that (from 10,000 on) counts bytes.
 ///
 /// # Errors
 /// What was expected instead.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    parse::size(text.trim())
+    parse::size_or_bytes(text.trim())
 }

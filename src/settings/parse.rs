@@ -16,6 +16,10 @@ pub(super) type Parsed<T> = Result<T, String>;
 /// Bytes of a mebibyte. Discord says "MB" and counts 1024 × 1024 bytes; so does this program.
 pub(super) const MIB: u64 = 1024 * 1024;
 
+/// What a size looks like.
+const SIZE_EXPECTED: &str =
+    "expected a size such as 10, 10MB, 9.5MB, 512KB or 1GB (a bare number counts MB of 1024 × 1024 bytes)";
+
 /// The x264 presets, fastest first.
 pub(super) const PRESETS: &[&str] =
     &["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
@@ -47,13 +51,19 @@ where
 /// A size of at least one byte. A bare number counts MiB; `KB`, `MB`, `GB` (or `KiB` …, `k`, `m`, `g`) count in steps of
 /// 1024 as Discord does; `B` counts bytes.
 pub(super) fn size(text: &str) -> Parsed<u64> {
-    const EXPECTED: &str =
-        "expected a size such as 10, 10MB, 9.5MB, 512KB or 1GB (a bare number counts MB of 1024 × 1024 bytes)";
     let (number, unit) = split_unit(text);
     if unit.is_empty() && number.parse::<f64>().is_ok_and(|number| number >= 1_048_576.0) {
         return Err(format!("expected MB, and this looks like bytes: write {number}B"));
     }
-    scaled(number, unit, MIB).filter(|bytes| *bytes > 0).ok_or_else(|| EXPECTED.into())
+    scaled(number, unit, MIB).filter(|bytes| *bytes > 0).ok_or_else(|| SIZE_EXPECTED.into())
+}
+
+/// A [`size`], or a bare count of bytes: nobody means 10,000 MB by a bare number where one file is talked about.
+pub(super) fn size_or_bytes(text: &str) -> Parsed<u64> {
+    match text.parse::<u64>() {
+        Ok(bytes) if bytes >= 10_000 => scaled(text, "b", 1).ok_or_else(|| SIZE_EXPECTED.into()),
+        _ => size(text),
+    }
 }
 
 /// Bytes a second, as both tools spell it: `500k`, `2.5M`, or a bare number of bytes.
@@ -266,6 +276,16 @@ mod tests {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(size("52428800").unwrap_err().contains("write 52428800B"), "bytes given where MB are expected");
+    }
+
+    #[test]
+    fn a_large_bare_number_is_a_count_of_bytes_where_people_type_it() {
+        for (text, bytes) in [("524288", 524_288), ("10000", 10_000), ("10", 10 * MIB), ("9.5MB", 9 * MIB + MIB / 2)] {
+            assert_eq!(size_or_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["0", "99999999999999999", "12345.6789e9", "-5"] {
+            assert!(size_or_bytes(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod cache;
 mod doctor;
 mod explain;
 mod fetch;
+mod fit;
 mod settings;
 mod usage;
 

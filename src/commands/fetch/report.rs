@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{super::output::size, Ended, bars::shorten};
+use super::{
+    super::{bars::shorten, output::size},
+    Ended,
+};
 use crate::model::{AttemptEnd, MediaMetadata, Outcome};
 
 /// A line of JSON: the link as it was given, and all that became of it.
