@@ -30,6 +30,8 @@ const MEMORY: u64 = 3 << 30;
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 /// ffprobe's JSON of a file with thousands of streams is cut off here.
 const MAX_JSON: usize = 4 << 20;
+/// What encoders tell is cut off here.
+const MAX_TOLD: usize = 256 << 10;
 /// Encoding yields to the bot's own work.
 const NICE: i32 = 10;
 /// SIGXFSZ: the process wrote more than it may.
@@ -67,6 +69,9 @@ pub(super) struct Run<'a> {
     pub file_bytes: Option<u64>,
     /// Hears how far it is.
     pub on_tick: &'a mut (dyn FnMut(Tick) + Send),
+    /// Takes what encoders and filters tell about their work, at the most [`MAX_TOLD`] bytes. `None`: only errors are
+    /// wanted.
+    pub told: Option<&'a mut String>,
 }
 
 /// Runs ffmpeg and ffprobe.
@@ -116,8 +121,10 @@ impl Runner {
 
     /// Runs ffmpeg.
     pub(super) async fn run(&self, run: Run<'_>, cancel: &CancellationToken) -> Result<Ended> {
+        let level = if run.told.is_some() { "info" } else { "error" };
         let args = Args::new()
-            .arg("-hide_banner -nostdin -y -loglevel error -progress pipe:1 -nostats -stats_period 0.5")
+            .arg("-hide_banner -nostdin -y -progress pipe:1 -nostats -stats_period 0.5 -loglevel")
+            .arg(level)
             .join(run.args);
         let spawn = Spawn {
             tool: "ffmpeg",
@@ -133,11 +140,18 @@ impl Runner {
             },
         };
         let mut tick = Tick::default();
-        let ended = process::run(spawn, cancel, &mut |line| {
-            if let Line::Out(text) = line
-                && read_progress(text, &mut tick)
-            {
-                (run.on_tick)(tick);
+        let mut told = run.told;
+        let ended = process::run(spawn, cancel, &mut |line| match line {
+            Line::Out(text) => {
+                if read_progress(text, &mut tick) {
+                    (run.on_tick)(tick);
+                }
+            }
+            Line::Err(text) => {
+                if let Some(told) = told.as_deref_mut().filter(|told| told.len() < MAX_TOLD) {
+                    told.push_str(text);
+                    told.push('\n');
+                }
             }
         })
         .await

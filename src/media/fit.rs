@@ -102,6 +102,7 @@ impl Media {
             limit: target.max_bytes,
             min_video_kbps: self.settings.min_video_kbps,
             min_audio_kbps: self.settings.min_audio_kbps,
+            max_short: None,
         }
     }
 }
@@ -134,7 +135,8 @@ impl Fit<'_> {
             source: &examined.source,
             probe: &examined.probe,
             rules,
-            preset: &self.media.settings.preset,
+            settings: &self.media.settings,
+            speed: self.target.wish.speed,
             work: self.work,
             cancel: self.cancel,
             meter: self.meter,

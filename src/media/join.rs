@@ -55,6 +55,7 @@ impl Media {
             // Room for tables and for sound that grows by being encoded.
             file_bytes: Some(bytes.saturating_mul(2).saturating_add(64 << 20)),
             on_tick: &mut |_| {},
+            told: None,
         };
         match self.runner.run(run, cancel).await? {
             Ended::Well(_) => Ok(tokio::fs::rename(&made, out).await?),
@@ -123,6 +124,7 @@ impl Media {
             // Room for tables.
             file_bytes: Some(probe.size.saturating_mul(2).saturating_add(16 << 20)),
             on_tick: &mut |_| {},
+            told: None,
         };
         self.runner.run(run, cancel).await
     }

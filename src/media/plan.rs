@@ -192,13 +192,13 @@ fn forecast(probe: &Probe, video: &Video, rules: &Rules, seconds: f64) -> Option
         .as_ref()
         .map_or(0.0, |audio| rules.sound_of_video(audio, seconds).kbps * 1000.0 * 1.03 * seconds / 8.0);
     let picture_seconds = video.seconds(seconds);
-    let native = budget::scaled(video, 1080.0, None);
+    let native = budget::scaled(video, rules.short_side(), None);
     let frames = budget::frames(video, &native, picture_seconds);
     let bits = rules.video_bits(sound_bytes as u64, frames, picture_seconds);
     if bits.is_some_and(|bits| bits < rules.floor(video)) {
         return None;
     }
-    let shape = budget::choose(probe, video, bits, 0);
+    let shape = budget::choose(probe, video, bits, rules.short_side(), 0);
     let bytes = match shape.rate {
         Rate::TwoPass { bits } => Some((bits * picture_seconds / 8.0 + sound_bytes) as u64 + budget::overhead(frames)),
         Rate::Quality { .. } => None,

@@ -75,6 +75,9 @@ pub struct FitReport {
     /// How the bits were spent: `crf`, `2pass`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<&'static str>,
+    /// Width and height in pixels of the picture that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<(u32, u32)>,
     /// Seconds that were spent on trying samples before the encode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_seconds: Option<f64>,

@@ -15,7 +15,10 @@ use super::{
     target::{FitProgress, Notes},
     video::budget::Rules,
 };
-use crate::model::{ExternalToolError, Result};
+use crate::{
+    model::{ExternalToolError, Result, Speed},
+    settings::Compression,
+};
 
 /// Bytes a file may have when there is no upload limit: disks end somewhere.
 const UNLIMITED_FILE: u64 = 4 << 30;
@@ -44,11 +47,13 @@ pub(super) struct Source {
     pub path: PathBuf,
     /// Demuxer options before it, for files of our own making.
     pub options: String,
+    /// Only this part of it: seconds from its beginning, and how many. The probe beside it speaks of the part.
+    pub window: Option<(f64, f64)>,
 }
 
 impl Source {
     pub(super) fn file(path: &Path) -> Self {
-        Self { path: path.to_owned(), options: String::new() }
+        Self { path: path.to_owned(), options: String::new(), window: None }
     }
 }
 
@@ -85,8 +90,10 @@ pub(super) struct Kit<'a> {
     pub source: &'a Source,
     pub probe: &'a Probe,
     pub rules: Rules,
-    /// x264 preset.
-    pub preset: &'a str,
+    /// The operator's choices.
+    pub settings: &'a Compression,
+    /// How long it may take.
+    pub speed: Speed,
     /// A folder of this fit's own.
     pub work: &'a Path,
     pub cancel: &'a CancellationToken,
@@ -109,13 +116,25 @@ impl Kit<'_> {
 
     /// The input arguments.
     pub(super) fn input(&self) -> Args {
+        self.input_at(self.source.window)
+    }
+
+    /// The input arguments for `length` seconds from `start`, both counted within the source's window.
+    pub(super) fn piece(&self, start: f64, length: f64) -> Args {
+        let offset = self.source.window.map_or(0.0, |(from, _)| from);
+        self.input_at(Some((offset + start, length)))
+    }
+
+    fn input_at(&self, window: Option<(f64, f64)>) -> Args {
+        // ffmpeg decodes from the key frame before, and hands on from the very frame.
+        let seek = window.map_or(String::new(), |(start, length)| format!("-ss {start:.6} -t {length:.6}"));
         // ffmpeg's own decoders skip the transparency of VP8 and VP9.
         let decoder = match &self.probe.video {
             Some(video) if video.alpha_side && video.codec == "vp8" => "-c:v libvpx",
             Some(video) if video.alpha_side => "-c:v libvpx-vp9",
             _ => "",
         };
-        Args::new().arg(&self.source.options).arg(decoder).input(&self.source.path, self.runner.threads)
+        Args::new().arg(&self.source.options).arg(seek).arg(decoder).input(&self.source.path, self.runner.threads)
     }
 
     /// Bytes ffmpeg may write before it is stopped: enough above the limit to learn by how much a try missed.
@@ -125,13 +144,24 @@ impl Kit<'_> {
 
     /// Runs ffmpeg with a deadline that grows with the media.
     pub(super) async fn run(&self, args: Args, file_bytes: u64, share: Share) -> Result<Ended> {
+        self.listen(args, file_bytes, share, None).await
+    }
+
+    /// The same; `told` takes what encoders and filters tell about their work.
+    pub(super) async fn listen(
+        &self,
+        args: Args,
+        file_bytes: u64,
+        share: Share,
+        told: Option<&mut String>,
+    ) -> Result<Ended> {
         let seconds = self.seconds().clamp(0.0, 1e6);
         let deadline = (BASE_DEADLINE + Duration::from_secs_f64(seconds * DEADLINE_FACTOR)).min(MAX_DEADLINE);
         let mut on_tick = |tick: Tick| {
             let done = if seconds > 0.0 { (tick.seconds / seconds).min(1.0) as f32 } else { 0.0 };
             self.meter.set(share.from + (share.to - share.from) * done);
         };
-        let run = Run { args, dir: self.work, deadline, file_bytes: Some(file_bytes), on_tick: &mut on_tick };
+        let run = Run { args, dir: self.work, deadline, file_bytes: Some(file_bytes), on_tick: &mut on_tick, told };
         self.runner.run(run, self.cancel).await
     }
 

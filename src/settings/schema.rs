@@ -98,8 +98,10 @@ pub struct GalleryDl {
 pub struct Compression {
     /// `COMPRESSION_TARGET_SIZE_MB` in bytes: aim at this instead of the place's limit when it is lower. `None`: the limit.
     pub target_bytes: Option<u64>,
-    /// `COMPRESSION_FFMPEG_PRESET`, an x264 preset name.
-    pub preset: String,
+    /// `COMPRESSION_FFMPEG_PRESET`, an x264 preset name. `None`: by the time budget.
+    pub preset: Option<String>,
+    /// `COMPRESSION_TIME_BUDGET_SECONDS`: what one encode should take at the most.
+    pub time_budget: Duration,
     /// `COMPRESSION_MAX_CONCURRENT`: encodes at once.
     pub max_concurrent: usize,
     /// `COMPRESSION_MIN_VIDEO_BITRATE_KBPS`: below this a video is refused rather than made unwatchable.
@@ -359,7 +361,8 @@ impl Default for Settings {
             },
             compression: Compression {
                 target_bytes: None,
-                preset: "medium".into(),
+                preset: None,
+                time_budget: Duration::from_secs(120),
                 max_concurrent: 1,
                 min_video_kbps: 80,
                 min_audio_kbps: 24,

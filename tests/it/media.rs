@@ -33,7 +33,7 @@ struct Room {
 impl Room {
     fn new() -> Self {
         // Tests look at sizes and streams, not at beauty.
-        Self::with(|settings| "veryfast".clone_into(&mut settings.preset))
+        Self::with(|settings| settings.preset = Some("veryfast".into()))
     }
 
     fn with(change: impl FnOnce(&mut Compression)) -> Self {

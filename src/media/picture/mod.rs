@@ -147,6 +147,7 @@ impl Fit<'_> {
             deadline: STILL_DEADLINE,
             file_bytes: Some(file_bytes.min(MAX_INTERMEDIATE)),
             on_tick: &mut |_| {},
+            told: None,
         };
         self.media.runner.run(run, self.cancel).await
     }
@@ -210,6 +211,6 @@ impl Fit<'_> {
             ..Probe::default()
         };
         let options = format!("-f png_pipe -framerate {:.4}", animation.fps);
-        self.moving(&Examined { source: Source { path: frames, options }, probe, outline: None }).await
+        self.moving(&Examined { source: Source { options, ..Source::file(&frames) }, probe, outline: None }).await
     }
 }

@@ -22,7 +22,7 @@ const MP4_FRAME: u64 = 16;
 pub(in crate::media) const DELAY: f64 = 0.02;
 /// Quality of an encode that has all the room it needs, and of one without a limit.
 const GOOD: f64 = 18.0;
-const UNLIMITED: f64 = 20.0;
+pub(super) const UNLIMITED: f64 = 20.0;
 
 /// What holds for fitting, beside the file itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,8 @@ pub(in crate::media) struct Rules {
     pub min_video_kbps: u32,
     /// Below this sound is refused.
     pub min_audio_kbps: u32,
+    /// The most pixels wanted on the short side.
+    pub max_short: Option<u32>,
 }
 
 /// How to encode a sound track.
@@ -60,12 +62,10 @@ pub(in crate::media) struct Picture {
 /// How the bits are spent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::media) enum Rate {
-    /// Constant quality; `cap` in bits a second where there is a limit.
+    /// Constant quality.
     Quality {
         /// x264's constant rate factor.
         crf: f64,
-        /// Bits a second.
-        cap: Option<f64>,
     },
     /// Two passes at this many bits a second.
     TwoPass {
@@ -84,6 +84,11 @@ pub(in crate::media) struct Shape {
 }
 
 impl Rules {
+    /// The most pixels on the short side that an encode has.
+    pub(in crate::media) fn short_side(&self) -> f64 {
+        f64::from(self.max_short.unwrap_or(1080).clamp(2, 1080))
+    }
+
     /// All bits a second there are, in kilobits.
     pub(in crate::media) fn total_kbps(&self, seconds: f64) -> f64 {
         self.limit.map_or(f64::INFINITY, |limit| limit as f64 * 8.0 / 1000.0 / seconds.max(0.04))
@@ -171,9 +176,11 @@ fn safety(seconds: f64) -> f64 {
     if seconds < 20.0 {
         0.98
     } else if seconds < 60.0 {
-        0.985
-    } else {
+        0.986
+    } else if seconds < 240.0 {
         0.992
+    } else {
+        0.995
     }
 }
 
@@ -198,6 +205,16 @@ pub(in crate::media) fn scaled(video: &Video, short: f64, fps: Option<f64>) -> P
         }
         scale *= 0.97;
     }
+}
+
+/// The short sides worth trying for a picture of `short`, largest first.
+pub(super) fn rungs(short: f64) -> Vec<f64> {
+    std::iter::once(short).chain(RUNGS.iter().copied().filter(|rung| *rung < short * 0.93)).collect()
+}
+
+/// The CRF that a usual film gets for `bits` a second at this size.
+pub(super) fn usual_crf(picture: &Picture, fps: f64, bits: f64) -> f64 {
+    28.0 + 6.0 * (usual_need(picture, fps) / bits.max(1.0)).log2()
 }
 
 /// Bits a second a usual film needs at this size.
@@ -234,16 +251,16 @@ fn source_need(probe: &Probe, video: &Video) -> Option<f64> {
 
 /// Chooses size and rate for `bits` a second of picture (`None`: no limit). `smaller`: how many rungs below the choice,
 /// for when the choice did not work out.
-pub(in crate::media) fn choose(probe: &Probe, video: &Video, bits: Option<f64>, smaller: usize) -> Shape {
-    let native = scaled(video, 1080.0, None);
+pub(in crate::media) fn choose(probe: &Probe, video: &Video, bits: Option<f64>, short: f64, smaller: usize) -> Shape {
+    let native = scaled(video, short, None);
     let Some(bits) = bits else {
-        return Shape { picture: native, rate: Rate::Quality { crf: UNLIMITED, cap: None } };
+        return Shape { picture: native, rate: Rate::Quality { crf: UNLIMITED } };
     };
     let bits = bits.max(1000.0);
     let fps = native.fps.unwrap_or(video.fps);
     let source = source_need(probe, video);
     if smaller == 0 && (bits >= 5.0 * usual_need(&native, fps) || source.is_some_and(|need| bits >= 1.5 * need)) {
-        return Shape { picture: native, rate: Rate::Quality { crf: GOOD, cap: Some(bits) } };
+        return Shape { picture: native, rate: Rate::Quality { crf: GOOD } };
     }
     // A source that manages with few bits itself (a talk, a screen recording) needs no smaller picture; half of its bits
     // is about where a smaller picture starts to look better than a starved one.
@@ -255,8 +272,7 @@ pub(in crate::media) fn choose(probe: &Probe, video: &Video, bits: Option<f64>, 
     let starved = scaled(video, short.min(480.0), None);
     let fps_change = halved.filter(|_| need(&starved, fps) > bits);
     let fps_made = fps_change.unwrap_or(fps);
-    let rungs: Vec<f64> =
-        std::iter::once(short).chain(RUNGS.iter().copied().filter(|rung| *rung < short * 0.93)).collect();
+    let rungs = rungs(short);
     let chosen = rungs
         .iter()
         .position(|rung| need(&scaled(video, *rung, fps_change), fps_made) <= bits)
@@ -274,7 +290,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn rules(limit: u64) -> Rules {
-        Rules { limit: Some(limit), min_video_kbps: 80, min_audio_kbps: 24 }
+        Rules { limit: Some(limit), min_video_kbps: 80, min_audio_kbps: 24, max_short: None }
     }
 
     fn video(width: u32, height: u32, fps: f64) -> Video {
@@ -344,7 +360,7 @@ mod tests {
             .into_iter()
             .map(|bits| {
                 let probe = film(60.0);
-                choose(&probe, probe.video.as_ref().unwrap(), Some(bits), 0).picture.height
+                choose(&probe, probe.video.as_ref().unwrap(), Some(bits), 1080.0, 0).picture.height
             })
             .collect();
         assert_eq!(heights, [1080, 1080, 900, 540, 360, 240, 180]);
@@ -354,20 +370,20 @@ mod tests {
     fn an_easy_source_keeps_its_size() {
         let mut probe = film(600.0);
         probe.video.as_mut().unwrap().bit_rate = Some(300e3);
-        let shape = choose(&probe, probe.video.as_ref().unwrap(), Some(200e3), 0);
+        let shape = choose(&probe, probe.video.as_ref().unwrap(), Some(200e3), 1080.0, 0);
         assert_eq!(shape.picture.height, 1080);
         assert_eq!(shape.rate, Rate::TwoPass { bits: 200e3 });
         // And with room to spare it is encoded by quality, capped.
-        let shape = choose(&probe, probe.video.as_ref().unwrap(), Some(500e3), 0);
-        assert_eq!(shape.rate, Rate::Quality { crf: GOOD, cap: Some(500e3) });
+        let shape = choose(&probe, probe.video.as_ref().unwrap(), Some(500e3), 1080.0, 0);
+        assert_eq!(shape.rate, Rate::Quality { crf: GOOD });
     }
 
     #[test]
     fn fast_frames_are_halved_before_the_picture_is_tiny() {
         let probe = Probe { video: Some(video(1280, 720, 60.0)), ..film(60.0) };
         let video = probe.video.as_ref().unwrap();
-        assert_eq!(choose(&probe, video, Some(1.5e6), 0).picture.fps, None);
-        assert_eq!(choose(&probe, video, Some(300e3), 0).picture.fps, Some(30.0));
+        assert_eq!(choose(&probe, video, Some(1.5e6), 1080.0, 0).picture.fps, None);
+        assert_eq!(choose(&probe, video, Some(300e3), 1080.0, 0).picture.fps, Some(30.0));
     }
 
     #[test]
@@ -386,8 +402,8 @@ mod tests {
     fn a_smaller_try_goes_down_a_rung() {
         let probe = film(60.0);
         let video = probe.video.as_ref().unwrap();
-        let first = choose(&probe, video, Some(300e3), 0).picture.height;
-        let second = choose(&probe, video, Some(300e3), 1).picture.height;
+        let first = choose(&probe, video, Some(300e3), 1080.0, 0).picture.height;
+        let second = choose(&probe, video, Some(300e3), 1080.0, 1).picture.height;
         assert!(second < first);
     }
 }

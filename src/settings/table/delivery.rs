@@ -19,11 +19,28 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         name: "COMPRESSION_FFMPEG_PRESET",
         path: "compression.ffmpeg_preset",
-        default: Some("medium"),
-        takes: "x264 preset",
-        doc: "How thoroughly videos are encoded, from ultrafast to veryslow: slower looks better at the same size.",
-        apply: |s, t| parse::one_of(t, PRESETS).map(|preset| s.compression.preset = preset.to_owned()),
+        default: Some("auto"),
+        takes: "auto or an x264 preset",
+        doc: "How thoroughly videos are encoded, from ultrafast to veryslow: slower looks better at the same size. auto: as \
+              slow as the time budget allows, from superfast to slow.",
+        apply: |s, t| {
+            if t.eq_ignore_ascii_case("auto") {
+                s.compression.preset = None;
+                return Ok(());
+            }
+            parse::one_of(t, PRESETS).map(|preset| s.compression.preset = Some(preset.to_owned()))
+        },
         ..PLAIN
+    },
+    Spec {
+        name: "COMPRESSION_TIME_BUDGET_SECONDS",
+        path: "compression.time_budget_seconds",
+        default: Some("120"),
+        takes: "seconds",
+        doc: "How long one encode should take at the most, as far as can be foreseen: a longer one is made faster at the \
+              cost of quality.",
+        apply: |s, t| parse::seconds(t).map(|time| s.compression.time_budget = time),
+        ..NUMBER
     },
     Spec {
         name: "COMPRESSION_MAX_CONCURRENT",

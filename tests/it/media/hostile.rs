@@ -198,7 +198,7 @@ async fn cancelling_ends_ffmpeg_at_once_and_leaves_nothing() {
         "slow.mp4",
         "-f lavfi -i testsrc2=s=1280x720:r=30:d=10 -c:v libx264 -preset ultrafast -crf 20 -pix_fmt yuv420p",
     );
-    let room = Room::with(|settings| "veryslow".clone_into(&mut settings.preset));
+    let room = Room::with(|settings| settings.preset = Some("veryslow".into()));
     let file = room.describe(&path).await;
     let out = room.dir.path().join("out");
     let cancel = CancellationToken::new();

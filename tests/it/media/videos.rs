@@ -80,7 +80,7 @@ async fn an_encode_that_comes_out_too_large_is_repeated_lower() {
 async fn no_more_encodes_run_at_once_than_allowed() {
     let room = Room::with(|settings| {
         settings.max_concurrent = 1;
-        "veryfast".clone_into(&mut settings.preset);
+        settings.preset = Some("veryfast".into());
     });
     let file = room.describe(&noisy()).await;
     let most = Mutex::new(0);
