@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Selection;
 use crate::model::{Phase, Progress, Rendition};
 
-/// Bytes between two reports: a watcher looks a few times a second at most.
+/// Bytes between two reports that show the same percentage: a watcher looks a few times a second at most.
 const STEP: u64 = 64 * 1024;
 
 /// Adds up files.
@@ -46,8 +46,11 @@ impl<'a> Tally<'a> {
         *counted = Some(Counted { done, total: total.or(before.total) });
         let ended = total == Some(done);
         let (done, total) = state.sum();
+        // What people read must not stay behind while nothing comes: a server may pause right after a small step.
+        let percent = |bytes: u64| total.map(|total| u128::from(bytes) * 100 / u128::from(total.max(1)));
+        let shows = percent(done) != percent(state.reported);
         // A resume from the start takes the sum back.
-        if ended || done < state.reported || done >= state.reported + STEP || state.reported == 0 {
+        if ended || shows || done < state.reported || done >= state.reported + STEP || state.reported == 0 {
             state.reported = done;
             self.progress.set(Phase::Downloading { done, total });
         }
@@ -81,11 +84,25 @@ mod tests {
         assert_eq!(now(), Phase::Downloading { done: 400, total: None });
         tally.reporter(1, 0)(500, Some(500));
         assert_eq!(now(), Phase::Downloading { done: 900, total: Some(2400) });
-        // Less than a step: not worth a report.
+        // Less than a step, and the same percentage: not worth a report.
         tally.reporter(0, 1)(10, None);
         assert_eq!(now(), Phase::Downloading { done: 900, total: Some(2400) });
         tally.reporter(0, 1)(1000, Some(1000));
         tally.reporter(0, 0)(900, Some(900));
         assert_eq!(now(), Phase::Downloading { done: 2400, total: Some(2400) });
+    }
+
+    #[test]
+    fn the_percentage_that_is_shown_is_never_behind() {
+        let (progress, receiver) = Progress::new();
+        let known = Rendition { bytes: Some(1_000_000), ..Rendition::default() };
+        let tally = Tally::new(&progress, [&Selection { main: known, audio: None }].into_iter());
+        let report = tally.reporter(0, 0);
+        // As bytes come on a busy machine: in pieces of any size, the last one small.
+        for done in [30_000, 65_000, 130_000, 355_000, 380_000, 419_000, 420_000] {
+            report(done, Some(1_000_000));
+            let Phase::Downloading { done: shown, total: Some(total) } = *receiver.borrow() else { panic!("no total") };
+            assert_eq!(shown * 100 / total, done * 100 / 1_000_000, "after {done} bytes");
+        }
     }
 }
