@@ -94,7 +94,7 @@ fn write(args: &Args, root: &Path) -> Result<String> {
          cargo fmt && cargo test --lib {name}\n    \
          UPDATE=1 cargo test --lib documents\n    \
          cargo run -- explain https://{host}/p/1\n\n\
-         docs/adding-a-platform.md tells the rest.\n"
+         Each line with TODO goes when it is done. docs/adding-a-platform.md tells the rest.\n"
     ))
 }
 
@@ -168,6 +168,24 @@ mod tests {
         }
         assert!(root.path().join("fixtures/platforms/peertube/post.json").is_file());
         assert!(write(&args("peertube"), root.path()).is_err(), "nothing is overwritten");
+    }
+
+    /// Every file below a folder.
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn no_platform_has_anything_left_to_do_that_the_template_left() {
+        let left: Vec<&str> = TEMPLATE.lines().map(str::trim).filter(|line| line.contains("TODO")).collect();
+        assert!(left.len() > 3 && left.iter().all(|line| line.starts_with("// TODO ")), "lines of their own: {left:?}");
+        for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/platforms")) {
+            let text = fs::read_to_string(&path).unwrap();
+            for line in text.lines().filter(|line| line.contains("TODO")) {
+                panic!("{}: {line}: do it, then take the line out", path.display());
+            }
+        }
     }
 
     #[test]
