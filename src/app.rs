@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cache::Cache,
+    deliver::Store,
     jobs::{Jobs, Parts},
     media::Media,
     model::Result,
@@ -30,6 +31,8 @@ pub struct App {
     pub strategy: Arc<Strategy>,
     /// What platforms answered before.
     pub cache: Cache,
+    /// Where files go that are too large to be sent, if the operator has set it up.
+    pub store: Option<Arc<Store>>,
     /// The runner of requests.
     pub jobs: Jobs,
 }
@@ -59,6 +62,7 @@ impl App {
         let media = Arc::new(Media::new(settings.compression.clone(), tools.clone()));
         let strategy = Arc::new(Strategy::new(settings.clone(), registry.clone()));
         let cache = Cache::new(&settings.cache, &settings.tools.data_dir.join("cache"));
+        let store = Store::new(&settings.store).map(Arc::new);
         let jobs = Jobs::new(Parts {
             settings: settings.clone(),
             egress: egress.clone(),
@@ -66,8 +70,9 @@ impl App {
             tools: tools.clone(),
             media: media.clone(),
             cache: cache.clone(),
+            store: store.clone(),
         });
-        Ok(Self { settings, egress, registry, tools, media, strategy, cache, jobs })
+        Ok(Self { settings, egress, registry, tools, media, strategy, cache, store, jobs })
     }
 }
 

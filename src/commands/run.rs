@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::{Exit, stop};
 use crate::{
     app::App,
+    deliver::Store,
     discord::{self, RunError},
     settings::Settings,
 };
@@ -46,6 +49,13 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
         eprintln!("boss-bot: {}", error.operator_text());
         return Exit::Settings;
     }
+    let store = app.store.clone();
+    if let Some(Err(error)) = store.as_deref().map(Store::check) {
+        eprintln!("boss-bot: {}", error.operator_text());
+        return Exit::Settings;
+    }
+    // Ends with this function.
+    let _tidying = store.map(|store| AbortOnDropHandle::new(tokio::spawn(async move { store.tidy().await })));
     match discord::run(app, stop).await {
         Ok(()) => Exit::Ok,
         Err(error) => {

@@ -11,11 +11,15 @@
 
 use url::Url;
 
+use super::Stored;
 use crate::model::{Extension, MediaMetadata};
 
 /// What Discord allows in one message, in characters (its documentation). Counted here in UTF-16 units, which are never
 /// fewer than characters.
 pub const MAX_CAPTION: usize = 2000;
+
+/// What stands below a caption at the most, its line break counted.
+const MAX_NOTE: usize = MAX_CAPTION / 2 - 1;
 
 const MAX_TITLE: usize = 240;
 const MAX_AUTHOR: usize = 120;
@@ -23,6 +27,11 @@ const MAX_WORDS: usize = 900;
 
 /// The caption of a post. Never longer than [`MAX_CAPTION`]; empty only when nothing at all is known.
 pub fn caption(metadata: &MediaMetadata) -> String {
+    caption_with(metadata, "")
+}
+
+/// The caption of a post with one of its [`notes`] below. Never longer than [`MAX_CAPTION`].
+pub fn caption_with(metadata: &MediaMetadata, note: &str) -> String {
     let title = metadata.title.as_deref().map(one_line).filter(|title| !title.is_empty());
     let words = metadata.description.as_deref().map(tidy).filter(|words| !words.is_empty());
     // Platforms without titles make one from the first words: don't say them twice.
@@ -49,12 +58,31 @@ pub fn caption(metadata: &MediaMetadata) -> String {
     let link = link.map(|url| format!("<{url}>")).filter(|link| units(link) <= MAX_CAPTION / 2);
 
     // Escaping at most doubles the text, which could be too much: the words give way first, the link last.
-    let room = MAX_CAPTION - link.as_deref().map_or(0, |link| units(link) + 1);
+    let room = MAX_CAPTION - link.as_deref().map_or(0, |link| units(link) + 1) - (units(note) + 1).min(MAX_NOTE);
     while !lines.is_empty() && units(&lines.join("\n")) > room {
         lines.pop();
     }
     lines.extend(link);
+    if !note.is_empty() {
+        lines.push(note.to_owned());
+    }
     lines.join("\n")
+}
+
+/// Says where the files are that are too large to be sent: a line for each, in texts short enough to stand below a caption.
+pub fn notes(stored: &[Stored]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for Stored { url, kept } in stored {
+        let hours = kept.as_secs() / 3600;
+        let time = if hours == 1 { "an hour".to_owned() } else { format!("{hours} hours") };
+        // Without brackets: Discord shows what the link leads to, and it plays right there.
+        let line = format!("📦 Too large to be sent here: {url} (kept for {time})");
+        match notes.last_mut() {
+            Some(note) if units(note) + units(&line) + 2 <= MAX_NOTE => *note = format!("{note}\n{line}"),
+            _ => notes.push(line),
+        }
+    }
+    notes
 }
 
 /// Makes one line show as written: Discord's markdown, mentions and emoji codes are escaped, control characters dropped.
@@ -190,6 +218,31 @@ mod tests {
             }),
             ..MediaMetadata::default()
         }
+    }
+
+    #[test]
+    fn links_to_what_is_too_large_stand_below_the_link_of_the_post_whatever_its_length() {
+        let stored = |number: usize| Stored {
+            url: Url::parse(&format!("https://media.example/{}/{number}.mp4", "x".repeat(150))).unwrap(),
+            kept: std::time::Duration::from_secs(24 * 3600),
+        };
+        let all: Vec<Stored> = (0..30).map(stored).collect();
+        let notes = notes(&all);
+        assert!(notes.len() > 1 && notes.iter().all(|note| units(note) < MAX_NOTE), "{notes:?}");
+        let said = notes.join("\n");
+        for Stored { url, .. } in &all {
+            assert!(said.contains(&format!("Too large to be sent here: {url} (kept for 24 hours)")), "{said}");
+        }
+        let long = "word ".repeat(1000);
+        let mut metadata = post(Some("A title"), Some(&long), Some(("ann", None)));
+        for length in [20, MAX_CAPTION / 2 - 25] {
+            metadata.url = format!("https://x.com/{}", "y".repeat(length));
+            let caption = caption_with(&metadata, &notes[0]);
+            assert!(units(&caption) <= MAX_CAPTION, "{}", units(&caption));
+            assert!(caption.ends_with(&format!("<{}>\n{}", metadata.url, notes[0])), "{caption}");
+        }
+        let hour = Stored { kept: std::time::Duration::from_secs(3600), ..stored(1) };
+        assert!(super::notes(&[hour])[0].ends_with("(kept for an hour)"));
     }
 
     #[test]

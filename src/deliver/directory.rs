@@ -10,6 +10,9 @@ use async_trait::async_trait;
 use super::{Delivered, Part, SendError, Sink};
 use crate::model::{Error, Kind, MediaFile, UploadLimit};
 
+/// How the names of copies begin that are not whole yet.
+pub(super) const TEMPORARY: &str = ".boss-bot-";
+
 /// How many numbered names are tried before giving up.
 const MAX_NAMES: u32 = 10_000;
 
@@ -61,6 +64,17 @@ fn failure(error: &io::Error) -> Error {
     }
 }
 
+/// A whole copy of a file in `dir`, under a name that nobody looks at, until it is given another. Dropped, it is gone.
+pub(super) fn copy_beside(file: &Path, dir: &Path) -> io::Result<tempfile::TempPath> {
+    // As any new file: what the umask leaves of read and write for all.
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let mut copy =
+        tempfile::Builder::new().prefix(TEMPORARY).suffix(".part").permissions(permissions).tempfile_in(dir)?;
+    io::copy(&mut std::fs::File::open(file)?, copy.as_file_mut())?;
+    copy.as_file().sync_all()?;
+    Ok(copy.into_temp_path())
+}
+
 /// Puts one file under the first free name, without ever showing half of it.
 fn place(dir: &Path, file: &MediaFile) -> io::Result<PathBuf> {
     let name = safe_name(&file.filename);
@@ -68,18 +82,7 @@ fn place(dir: &Path, file: &MediaFile) -> io::Result<PathBuf> {
     let copy = match free_name(dir, &name, |target| std::fs::hard_link(&file.path, target)) {
         Ok(path) => return Ok(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-        Err(_) => {
-            // As any new file: what the umask leaves of read and write for all.
-            let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-            let mut temporary = tempfile::Builder::new()
-                .prefix(".boss-bot-")
-                .suffix(".part")
-                .permissions(permissions)
-                .tempfile_in(dir)?;
-            io::copy(&mut std::fs::File::open(&file.path)?, temporary.as_file_mut())?;
-            temporary.as_file().sync_all()?;
-            temporary.into_temp_path()
-        }
+        Err(_) => copy_beside(&file.path, dir)?,
     };
     match free_name(dir, &name, |target| std::fs::hard_link(&copy, target)) {
         Ok(path) => Ok(path),
@@ -145,7 +148,7 @@ mod tests {
         let target = out.path().join("new/folder");
         let sink = DirectorySink::new(&target, None);
         let files = [file(work.path(), "cat.mp4", "one"), file(work.path(), "cat.mp4", "three")];
-        let part = Part { request: "r", metadata: &MediaMetadata::default(), files: &files, index: 0, of: 1 };
+        let part = Part { request: "r", metadata: &MediaMetadata::default(), files: &files, note: "", index: 0, of: 1 };
         let Delivered::Files(paths) = sink.send(part).await.unwrap() else { panic!("a directory tells paths") };
         assert_eq!(paths, [target.join("cat.mp4"), target.join("cat (2).mp4")]);
         assert_eq!(std::fs::read_to_string(&paths[0]).unwrap(), "one");

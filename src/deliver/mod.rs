@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! files ──plan──► parts ──Sink::send──► a directory (here) · a Discord channel (discord/)
-//!                         ▲
-//!          caption (title, author, words, link)
+//!   │                     ▲
+//!   │      caption (title, author, words, link)
+//!   │                     ▲
+//!   └── too large ──► the operator's store, as links
 //! ```
 //!
 //! What a place takes is the sink's to know ([`Sink::limit`]); making files fit it is `media/`'s.
 
 mod caption;
 mod directory;
+mod store;
 
 use std::path::PathBuf;
 
@@ -17,8 +20,9 @@ use async_trait::async_trait;
 
 use crate::model::{Error, MediaFile, MediaMetadata, UploadLimit};
 
-pub use caption::{MAX_CAPTION, caption, escape};
+pub use caption::{MAX_CAPTION, caption, caption_with, escape, notes};
 pub use directory::DirectorySink;
+pub use store::{Contents, Store, Stored};
 
 /// How many files and bytes one message may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +62,10 @@ pub struct Part<'a> {
     pub request: &'a str,
     /// What the post is (title, author, link), for the caption.
     pub metadata: &'a MediaMetadata,
-    /// The files, in order.
+    /// The files, in order. None when only `note` is left to be said.
     pub files: &'a [MediaFile],
+    /// What stands below the caption, or alone where there is none: see [`notes`].
+    pub note: &'a str,
     /// Which message, counted from 0.
     pub index: usize,
     /// Of how many.
@@ -89,6 +95,11 @@ pub enum Delivered {
 pub trait Sink: Send + Sync {
     /// The limit that holds there, as far as known. `None`: none.
     fn limit(&self) -> Option<UploadLimit>;
+
+    /// Whether people there read what stands below a caption: whether a link may stand for a file.
+    fn takes_links(&self) -> bool {
+        false
+    }
 
     /// Delivers one part and says where it is now.
     async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError>;

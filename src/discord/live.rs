@@ -113,8 +113,8 @@ impl Live {
     pub async fn deliver(&self, part: Part<'_>) -> Result<String, RestError> {
         let mut state = self.state.lock().await;
         let caption = match part.index {
-            0 => deliver::caption(part.metadata),
-            _ => String::new(),
+            0 => deliver::caption_with(part.metadata, part.note),
+            _ => part.note.to_owned(),
         };
         let nonce = part.index.to_string();
         let sent = if state.delivered == 0 {

@@ -32,6 +32,10 @@ impl Sink for DiscordSink {
         Some(UploadLimit { per_file: self.limits.limit(self.place, self.told) })
     }
 
+    fn takes_links(&self) -> bool {
+        true
+    }
+
     async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError> {
         match self.live.deliver(part).await {
             Ok(link) => Ok(Delivered::Message(link)),

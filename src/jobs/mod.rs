@@ -21,7 +21,7 @@ pub use folder::{Folder, Workshop};
 
 use crate::{
     cache::Cache,
-    deliver::Sink,
+    deliver::{Sink, Store},
     fetch::Fetcher,
     media::{self, Media, Party, Slots},
     model::{Error, MediaMetadata, Outcome, Phase, Progress, ProgressReceiver, Request, redact},
@@ -45,6 +45,8 @@ pub struct Parts {
     pub media: Arc<Media>,
     /// What platforms answered before.
     pub cache: Cache,
+    /// Where files go that are too large to be sent.
+    pub store: Option<Arc<Store>>,
 }
 
 /// The runner of requests. Cheap to clone.

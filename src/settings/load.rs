@@ -194,6 +194,18 @@ fn apply(
         }
         entries.push(entry);
     }
+    for (set, unset) in [("STORE_DIR", "STORE_URL"), ("STORE_URL", "STORE_DIR")] {
+        let value = |name: &str| entries.iter().find(|entry| entry.name == name && entry.value.is_some());
+        let wrong = problems.iter().any(|problem| problem.name == set);
+        if let (Some(entry), None, false) = (value(set), value(unset), wrong) {
+            problems.push(Problem {
+                name: set.to_owned(),
+                value: entry.value.clone().unwrap_or_default(),
+                source: entry.source.clone(),
+                expected: format!("{unset} belongs to it and is not set"),
+            });
+        }
+    }
     if !won.contains_key("tools.dir") {
         settings.tools.dir = settings.tools.data_dir.join("tools");
     }

@@ -20,6 +20,9 @@ pub(super) const MIB: u64 = 1024 * 1024;
 const SIZE_EXPECTED: &str =
     "expected a size such as 10, 10MB, 9.5MB, 512KB or 1GB (a bare number counts MB of 1024 × 1024 bytes)";
 
+/// Characters of an address that messages repeat.
+const MAX_ADDRESS: usize = 200;
+
 /// The x264 presets, fastest first.
 pub(super) const PRESETS: &[&str] =
     &["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
@@ -155,6 +158,33 @@ pub(super) fn file(text: &str) -> Parsed<PathBuf> {
         Ok(_) => Err("expected a file, and this is none".into()),
         Err(error) => Err(format!("expected a readable file: {error}")),
     }
+}
+
+/// A [`path`] to a folder that is there.
+pub(super) fn folder(text: &str) -> Parsed<PathBuf> {
+    let path = path(text)?;
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => Ok(path),
+        Ok(_) => Err("expected a folder, and this is none".into()),
+        Err(error) => Err(format!("expected a folder: {error}")),
+    }
+}
+
+/// The public address of a folder, given back with a `/` at its end.
+pub(super) fn address_of_folder(text: &str) -> Parsed<Url> {
+    let expected = || {
+        format!(
+            "expected an http or https address of at most {MAX_ADDRESS} characters such as https://media.example.org/"
+        )
+    };
+    let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).map_err(|_| expected())?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if plain && url.as_str().len() <= MAX_ADDRESS { Ok(url) } else { Err(expected()) }
 }
 
 /// One of a few words, in any case; given back as listed.

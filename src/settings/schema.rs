@@ -20,6 +20,8 @@ pub struct Settings {
     pub compression: Compression,
     /// Sending.
     pub upload: Upload,
+    /// The operator's store.
+    pub store: StoreSettings,
     /// The network.
     pub network: Network,
     /// What platforms answered before.
@@ -159,6 +161,25 @@ pub struct Upload {
     pub batch_bytes: u64,
     /// `UPLOAD_MAX_FILES_PER_BATCH`, 1–10.
     pub max_files_per_batch: usize,
+}
+
+/// Where files go that are too large to be sent. It is used when both `dir` and `url` are set.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// `STORE_DIR`: a folder that the operator's web server serves.
+    pub dir: Option<PathBuf>,
+    /// `STORE_URL`: the address of that folder. Its path ends in `/`.
+    pub url: Option<Url>,
+    /// `STORE_LINK_HOURS`: how long a file stays.
+    pub keep: Duration,
+    /// `STORE_MAX_MB` in bytes: all files together.
+    pub max_bytes: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { dir: None, url: None, keep: Duration::from_secs(24 * 3600), max_bytes: 10 << 30 }
+    }
 }
 
 /// The network.
@@ -377,6 +398,7 @@ impl Default for Settings {
                 batch_bytes: 25 * MIB,
                 max_files_per_batch: 10,
             },
+            store: StoreSettings::default(),
             network: Network::default(),
             cache: CacheSettings::default(),
             resilience: Resilience::default(),

@@ -26,6 +26,7 @@ mod secrets;
 mod sessions;
 mod site;
 mod ssrf;
+mod store;
 mod tool_failures;
 mod tool_runs;
 mod toolbox;

@@ -64,6 +64,7 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
     found.push(folder("downloads", "DOWNLOAD_DIR", &settings.downloads.dir));
     found.push(folder("data", "DATA_DIR", &settings.tools.data_dir));
     found.push(space(settings));
+    found.extend(store(app));
     found.extend(app.strategy.sessions().files().into_iter().map(|(_, path)| cookies(path)));
     found.extend(sessions(app));
     found.push(token);
@@ -231,6 +232,25 @@ fn space(settings: &Settings) -> Finding {
         _ if free < SPACE_TIGHT => Finding::warn("disk", found, advice),
         _ => Finding::ok("disk", found),
     }
+}
+
+/// Where files go that are too large to be sent. Whether the web server serves it cannot be seen from here.
+fn store(app: &App) -> Option<Finding> {
+    let (store, settings) = (app.store.as_ref()?, &app.settings.store);
+    let contents = store.check().and_then(|()| Ok(store.contents()?));
+    Some(match contents {
+        Ok(held) => {
+            let url = settings.url.as_ref().map(ToString::to_string).unwrap_or_default();
+            let (hours, most) = (settings.keep.as_secs() / 3600, size(settings.max_bytes));
+            Finding::ok("store", format!("{url} for {hours} h: {} files, {} of {most}", held.files, size(held.bytes)))
+        }
+        Err(error) => Finding::fail(
+            "store",
+            Exit::Settings,
+            error.operator_text(),
+            "give the bot's user the right to write there, or change STORE_DIR",
+        ),
+    })
 }
 
 /// Cookies are as good as passwords.

@@ -1,8 +1,11 @@
-//! From files on disk to messages: fit, plan, send, and once more for what was refused as too large.
+//! From files on disk to messages: fit, plan, send, and once more for what was refused as too large. What cannot be made to
+//! fit goes to the operator's store, where there is one, and the message gets a link.
+
+use std::collections::VecDeque;
 
 use super::Work;
 use crate::{
-    deliver::{self, BatchLimits, Delivered, Part, SendError, Sink},
+    deliver::{self, BatchLimits, Delivered, Part, SendError, Sink, Stored},
     media::{FitProgress, FitTarget, Fitted, Party, Tags},
     model::{Error, Kind, MediaFile, MediaMetadata, Phase, Result, UploadLimit},
 };
@@ -12,7 +15,7 @@ const MAX_REFITS: usize = 4;
 
 impl Work<'_> {
     /// Fits, plans and sends, and once more for what the place refused as too large. A file that can't be made to fit
-    /// does not hold up the others.
+    /// does not hold up the others; it is linked to, if that can be.
     ///
     /// `pending` holds the files as loaded; afterwards those that were not delivered. What was delivered, as it was
     /// delivered, stands in `metadata`.
@@ -27,9 +30,11 @@ impl Work<'_> {
         let batches = BatchLimits { max_files: upload.max_files_per_batch, batch_bytes: upload.batch_bytes };
         let all = pending.len();
         let (mut refits, mut parts, mut left_out, mut sent) = (0, 0, Vec::new(), Vec::new());
+        // Texts about what went to the store that have not been told yet.
+        let mut notes = VecDeque::new();
         while !pending.is_empty() {
             let limit = self.limit(sink);
-            let (mut fitting, mut ready) = (Vec::new(), Vec::new());
+            let (mut fitting, mut ready, mut stored) = (Vec::new(), Vec::new(), Vec::new());
             for original in pending.iter() {
                 match self.fit(original, metadata, limit, all, refits).await {
                     Ok(fitted) => {
@@ -41,18 +46,24 @@ impl Work<'_> {
                         }
                         ready.extend(fitted.files);
                     }
-                    Err(error) if all > 1 && *error.kind() == Kind::CannotFit => left_out.push(error),
+                    Err(error) if *error.kind() == Kind::CannotFit => match self.store(original, sink).await? {
+                        Some(link) => stored.push(link),
+                        None if all > 1 => left_out.push(error),
+                        None => return Err(error),
+                    },
                     Err(error) => return Err(error),
                 }
             }
             *pending = fitting;
+            notes.extend(deliver::notes(&stored));
             let sizes: Vec<u64> = ready.iter().map(|file| file.size).collect();
             let plan = deliver::plan(&sizes, batches);
             for (index, range) in plan.iter().enumerate() {
                 let of = parts + plan.len() - index;
                 self.progress.set(Phase::Uploading { part: parts + 1, of });
                 let files = &mut ready[range.clone()];
-                let part = Part { request: &self.request.id, metadata, files, index: parts, of };
+                let note = notes.front().map_or("", String::as_str);
+                let part = Part { request: &self.request.id, metadata, files, note, index: parts, of };
                 match self.guarded(async { Ok(sink.send(part).await) }).await? {
                     Ok(delivered) => {
                         match delivered {
@@ -63,6 +74,7 @@ impl Work<'_> {
                             }
                         }
                         parts += 1;
+                        notes.pop_front();
                         sent.extend_from_slice(files);
                         pending.drain(..range.len());
                     }
@@ -70,7 +82,13 @@ impl Work<'_> {
                         refits += 1;
                         if refits > MAX_REFITS || self.limit(sink).map(|l| l.per_file) >= limit.map(|l| l.per_file) {
                             let text = "the place refuses a file that is below the limit it told";
-                            return Err(Error::new(Kind::CannotFit, text));
+                            let mut stored = Vec::new();
+                            for original in pending.drain(..) {
+                                let link = self.store(&original, sink).await?;
+                                stored.push(link.ok_or_else(|| Error::new(Kind::CannotFit, text))?);
+                            }
+                            notes.extend(deliver::notes(&stored));
+                            break;
                         }
                         tracing::info!(limit = ?self.limit(sink), "the place takes less than thought: fitting again");
                         break;
@@ -79,12 +97,37 @@ impl Work<'_> {
                 }
             }
         }
+        while let Some(note) = notes.pop_front() {
+            let of = parts + 1 + notes.len();
+            let part = Part { request: &self.request.id, metadata, files: &[], note: &note, index: parts, of };
+            match self.guarded(async { Ok(sink.send(part).await) }).await? {
+                Ok(Delivered::Message(link)) => places.push(link),
+                Ok(Delivered::Files(_)) => {}
+                Err(SendError::Failed(error)) => return Err(error),
+                Err(SendError::TooLarge) => return Err(Error::internal("a message without files is too large")),
+            }
+            parts += 1;
+        }
         metadata.file_size_bytes = Some(sent.iter().map(|file| file.size).sum());
         metadata.files = sent;
+        let missing = left_out.len();
         match left_out.into_iter().next() {
             Some(error) if places.is_empty() => Err(error),
-            Some(error) => Err(error.with_detail(format!("{} of {all} files", all - metadata.files.len()))),
+            Some(error) => Err(error.with_detail(format!("{missing} of {all} files"))),
             None => Ok(()),
+        }
+    }
+
+    /// Puts a file that cannot be made to fit where a link leads to it. `None`: there is no such place, or it does not take
+    /// the file either.
+    async fn store(&self, original: &MediaFile, sink: &dyn Sink) -> Result<Option<Stored>> {
+        let Some(store) = self.kit.parts.store.as_ref().filter(|_| sink.takes_links()) else { return Ok(None) };
+        match self.guarded(async { Ok(store.put(original).await) }).await? {
+            Ok(stored) => Ok(Some(stored)),
+            Err(error) => {
+                tracing::warn!(reason = error.operator_text(), "the store does not take a file");
+                Ok(None)
+            }
         }
     }
 

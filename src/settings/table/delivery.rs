@@ -1,4 +1,4 @@
-//! Making files fit, and sending them.
+//! Making files fit, sending them, and where those go that can't be sent.
 
 use super::{NUMBER, PLAIN, SIZE, SWITCH, Spec};
 use crate::settings::{
@@ -159,5 +159,41 @@ pub(super) const SPECS: &[Spec] = &[
         doc: "How many attachments one message carries. Discord takes ten at the most.",
         apply: |s, t| parse::number(t, 1, 10).map(|count| s.upload.max_files_per_batch = count),
         ..NUMBER
+    },
+    Spec {
+        name: "STORE_DIR",
+        path: "store.dir",
+        example: "/srv/www/media",
+        takes: "folder",
+        doc: "A folder that your own web server serves. With STORE_URL, a file that cannot be made small enough for Discord is \
+              copied there, and the answer carries a link to it. Unset: such a file is refused.",
+        apply: |s, t| parse::folder(t).map(|path| s.store.dir = Some(path)),
+        ..PLAIN
+    },
+    Spec {
+        name: "STORE_URL",
+        path: "store.url",
+        example: "https://media.example.org/",
+        takes: "address",
+        doc: "The address at which people reach what lies in STORE_DIR.",
+        apply: |s, t| parse::address_of_folder(t).map(|url| s.store.url = Some(url)),
+        ..PLAIN
+    },
+    Spec {
+        name: "STORE_LINK_HOURS",
+        path: "store.link_hours",
+        default: Some("24"),
+        takes: "number, 1 to 720",
+        doc: "How many hours such a file stays.",
+        apply: |s, t| parse::number(t, 1, 720).map(|hours| s.store.keep = parse::hours(hours)),
+        ..NUMBER
+    },
+    Spec {
+        name: "STORE_MAX_MB",
+        path: "store.max_mb",
+        default: Some("10240"),
+        doc: "How much all of them may take. The oldest make room for new ones.",
+        apply: |s, t| parse::size(t).map(|bytes| s.store.max_bytes = bytes),
+        ..SIZE
     },
 ];

@@ -62,6 +62,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("gallery_dl", "gallery-dl and yt-dlp"),
     ("compression", "Making files fit the upload limit"),
     ("upload", "Sending"),
+    ("store", "Links to what is too large to be sent"),
     ("network", "The network"),
     ("cache", "Remembered answers"),
     ("resilience", "Timeouts, retries, breakers and rates"),

@@ -67,3 +67,20 @@ async fn the_token_is_checked_against_discord_and_never_shown() {
     let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
     assert_eq!(check(&ran, "Discord")["state"], "warn", "{}", ran.out);
 }
+
+#[tokio::test]
+async fn the_store_is_looked_at_when_there_is_one() {
+    let dir = folder();
+    let store = folder();
+    std::fs::write(store.path().join(format!("{:032x}-clip.mp4", 7)), [0; 2048]).unwrap();
+    let path = store.path().display().to_string();
+    let env = [("STORE_DIR", path.as_str()), ("STORE_URL", "https://media.example")];
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
+    let found = check(&ran, "store");
+    assert_eq!(
+        (&found["state"], &found["found"]),
+        (&"ok".into(), &"https://media.example/ for 24 h: 1 files, 2 KB of 10.0 GB".into())
+    );
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &[]).await;
+    assert!(!ran.out.contains("\"store\""), "{}", ran.out);
+}

@@ -106,3 +106,28 @@ async fn a_config_file_and_the_command_line_are_read() {
     assert_eq!(entry(&ran, "PREFIX")["source"], "mine.toml");
     assert_eq!(entry(&ran, "LOG_LEVEL")["source"], "command line");
 }
+
+#[tokio::test]
+async fn half_a_store_is_no_store() {
+    let dir = folder();
+    let here = dir.path().display().to_string();
+    for (env, told) in [
+        (vec![("STORE_DIR", here.as_str())], "STORE_URL belongs to it and is not set"),
+        (vec![("STORE_URL", "https://media.example/")], "STORE_DIR belongs to it and is not set"),
+        (vec![("STORE_DIR", "/nowhere/media"), ("STORE_URL", "https://media.example/")], "expected a folder"),
+        (
+            vec![("STORE_DIR", here.as_str()), ("STORE_URL", "ftp://media.example/")],
+            "expected an http or https address",
+        ),
+        (
+            vec![("STORE_DIR", here.as_str()), ("STORE_URL", "https://m.example/?a=b")],
+            "expected an http or https address",
+        ),
+    ] {
+        let ran = boss_bot(dir.path(), &["config", "check"], &env).await;
+        assert_eq!(ran.code, 4, "{env:?}");
+        assert!(ran.err.contains(told) || ran.out.contains(told), "{env:?}: {}{}", ran.out, ran.err);
+    }
+    let env = [("STORE_DIR", here.as_str()), ("STORE_URL", "https://media.example/boss")];
+    assert_eq!(boss_bot(dir.path(), &["config", "check"], &env).await.code, 0);
+}
