@@ -9,6 +9,7 @@ mod world;
 mod fetch;
 mod idle;
 mod link;
+mod picture;
 mod resolve;
 mod upload;
 mod warm;
@@ -41,6 +42,9 @@ fn main() {
         }
         if is_wanted("link") {
             lines.extend(link::measure().await);
+        }
+        if is_wanted("picture") {
+            lines.extend(picture::measure().await);
         }
         if is_wanted("upload") {
             lines.extend(upload::measure().await);

@@ -181,7 +181,7 @@ impl Fit<'_> {
     }
 
     /// Waits for an encoder slot.
-    async fn slot(&self) -> Result<Slot> {
+    pub(super) async fn slot(&self) -> Result<Slot> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Error::cancelled()),

@@ -72,12 +72,15 @@ pub struct FitReport {
     /// x264 preset, or the name of the encoder where it was another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// How the bits were spent: `crf`, `2pass`.
+    /// How the bits were spent: `crf`, `2pass`; of pictures what they became: `jpeg`, `webp`, `webp lossless`, `stripped`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<&'static str>,
     /// Width and height in pixels of the picture that was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picture: Option<(u32, u32)>,
+    /// JPEG or WebP quality of a picture that was made, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<f64>,
     /// Seconds that were spent on trying samples before the encode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_seconds: Option<f64>,

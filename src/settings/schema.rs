@@ -95,6 +95,15 @@ pub struct GalleryDl {
     pub concurrent: usize,
 }
 
+/// What an animated GIF, WebP or PNG over the limit becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Animations {
+    /// A video: far smaller for the same picture.
+    Mp4,
+    /// A GIF with fewer and smaller frames.
+    Gif,
+}
+
 /// Making files fit.
 #[derive(Debug, Clone)]
 pub struct Compression {
@@ -116,6 +125,8 @@ pub struct Compression {
     pub video_codec: VideoCodec,
     /// `COMPRESSION_HARDWARE`.
     pub hardware: Hardware,
+    /// `COMPRESSION_ANIMATIONS`: what animations over the limit become.
+    pub animations: Animations,
     /// `COMPRESSION_MAX_UPLOAD_SIZE_MB` in bytes: the base upload limit where Discord does not tell one.
     pub base_upload_bytes: u64,
 }
@@ -387,9 +398,10 @@ impl Default for Settings {
                 max_concurrent: 1,
                 min_video_kbps: 80,
                 min_audio_kbps: 24,
-                image_min_quality: 40,
+                image_min_quality: 60,
                 video_codec: VideoCodec::H264,
                 hardware: Hardware::Off,
+                animations: Animations::Mp4,
                 base_upload_bytes: 10 * MIB,
             },
             upload: Upload {

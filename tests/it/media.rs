@@ -1,7 +1,9 @@
 //! Fitting, with the real ffmpeg on generated files; what comes out is read back by ffprobe.
 
+mod animations;
 mod clips;
 mod hostile;
+mod private;
 mod sound;
 mod stills;
 mod videos;

@@ -1,36 +1,54 @@
-//! Fits pictures: the part that waits, around the part that computes ([`image`]).
+//! Fits pictures: the part that waits, around the parts that compute.
+//!
+//! ```text
+//! look      header → keep, encode, animate, refuse                 (nothing is decoded)
+//! keep      strip what is private                                  (strip)
+//! encode    decode → lossless, quality, scale                      (decode, still, search, encode)
+//! convert   AVIF, HEIC, TIFF …: ffmpeg → decode → …                (foreign, heif)
+//! animate   a video, or a smaller GIF by choice                    (animation, gif)
+//! ```
 
-mod image;
+mod animation;
+mod decode;
+mod encode;
+mod foreign;
+mod gif;
+mod heif;
+mod look;
 mod search;
+mod still;
+mod strip;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::sync::OwnedSemaphorePermit;
+use ::image::ImageFormat;
 
-pub(in crate::media) use self::image::{ImagePlan, facts, plan};
+pub(in crate::media) use self::look::{Facts, ImagePlan, facts, plan};
 use self::{
-    image::{BEST_QUALITY, Decoded, Scales},
-    search::Search,
+    decode::Decoded,
+    still::{BEST_QUALITY, Bounds, Still},
+    strip::Stripped,
 };
 use super::{
     Examined, blocking,
-    ffmpeg::{Args, Ended, Run, reason},
+    ffmpeg::{Args, Ended, Run},
     fit::Fit,
+    plan::Refusal,
     probe::{Probe, Video},
     sniff::Sniffed,
     work::{Source, size},
 };
-use crate::model::{Error, Kind, Result};
+use crate::{
+    model::{Error, Result},
+    settings::Animations,
+};
 
-/// Seconds ffmpeg may take for one picture.
-const STILL_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
-/// Bytes of an intermediate PNG.
-const MAX_INTERMEDIATE: u64 = 512 << 20;
-/// Quality of a JPEG made because clients can't show the original.
-const CONVERTED_QUALITY: u8 = 92;
+/// What to say of a picture that could be read only in part.
+const DAMAGED: &str = "the picture is damaged or incomplete: what could be read of it is here";
 
 fn one(path: PathBuf) -> Option<Vec<PathBuf>> {
     Some(vec![path])
@@ -45,152 +63,154 @@ impl Fit<'_> {
         bytes: u64,
     ) -> Result<Option<Vec<PathBuf>>> {
         let owned = path.to_owned();
-        let permit = self.picture_permit().await?;
-        let facts = blocking(move || {
-            let _permit = permit;
-            Ok(image::facts(&owned))
-        })
-        .await?;
-        let Some(facts) = facts else { return self.convert(path, sniffed, bytes).await };
-        match image::plan(&facts, bytes, self.target.max_bytes) {
-            ImagePlan::Keep => Ok(None),
-            ImagePlan::Refuse => {
-                Err(super::plan::Refusal::Oversized { width: facts.width, height: facts.height }.error())
-            }
-            ImagePlan::Animate if facts.format == ::image::ImageFormat::WebP => self.animate_webp(path).await,
-            ImagePlan::Animate => self.moving(&self.media.examine(path, self.work, self.cancel).await?).await,
-            ImagePlan::Encode => self.encode_picture(path, BEST_QUALITY).await.map(one),
+        let facts = self.compute(move || look::header(&owned)).await?;
+        let Some(facts) = facts else { return self.foreign(path, sniffed, bytes).await };
+        let gif_wanted = self.target.wish.gif && facts.is_animated() && facts.format != ImageFormat::Gif;
+        match look::plan(&facts, bytes, self.target.max_bytes) {
+            ImagePlan::Keep if gif_wanted => self.animate(path, &facts).await,
+            ImagePlan::Keep => self.keep(path, &facts).await,
+            ImagePlan::Refuse => Err(Refusal::Oversized { width: facts.width, height: facts.height }.error()),
+            ImagePlan::Animate => self.animate(path, &facts).await,
+            ImagePlan::Encode => self.encode_picture(path).await.map(one),
         }
     }
 
-    pub(in crate::media) async fn picture_permit(&self) -> Result<OwnedSemaphorePermit> {
+    /// Work on a thread of its own, one picture at a time. When it is cancelled this returns at once; the thread keeps its
+    /// place until it ends, which is at its next step.
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let permit = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(Error::cancelled()),
+            permit = Arc::clone(&self.media.pictures).acquire_owned() => permit,
+        };
+        let permit = permit.map_err(|_| Error::internal("the picture slot is gone"))?;
+        let done = blocking(move || {
+            let _permit = permit;
+            work()
+        });
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Error::cancelled()),
-            permit = Arc::clone(&self.media.pictures).acquire_owned() => {
-                permit.map_err(|_| Error::internal("the picture slot is gone"))
-            }
+            done = done => done,
         }
     }
 
-    /// A JPEG that fits, or a WebP where the picture has transparency.
-    async fn encode_picture(&self, path: &Path, ceiling: u8) -> Result<PathBuf> {
-        let permit = self.picture_permit().await?;
-        let (source, out) = (path.to_owned(), self.work.join("picture.jpg"));
-        let (limit, floor, cancel) =
-            (self.target.max_bytes, self.media.settings.image_min_quality, self.cancel.clone());
-        let target = out.clone();
-        let made = blocking(move || {
-            let _permit = permit;
-            let decoded = image::decode(&source)?;
-            if decoded.is_transparent() {
-                return Ok(Err(decoded));
-            }
-            image::jpeg(&decoded, limit, floor, ceiling, &target, &cancel).map(Ok)
-        })
-        .await?;
-        match made {
-            Ok(true) => Ok(out),
-            Ok(false) => Err(super::plan::Refusal::Stubborn.error()),
-            Err(decoded) => self.transparent(Arc::new(decoded)).await,
+    /// A picture that fits, without what is private in it.
+    async fn keep(&self, path: &Path, facts: &Facts) -> Result<Option<Vec<PathBuf>>> {
+        let owned = path.to_owned();
+        let bytes = self.compute(move || look::bytes(&owned)).await?;
+        if bytes.len() as u64 > look::MAX_FILE {
+            return Err(Refusal::Oversized { width: facts.width, height: facts.height }.error());
         }
-    }
-
-    /// WebP by ffmpeg's libwebp: the only lossy format with transparency that Discord shows.
-    async fn transparent(&self, decoded: Arc<Decoded>) -> Result<PathBuf> {
-        let limit = self.target.max_bytes.unwrap_or(u64::MAX);
-        let (still, trial, out) =
-            (self.work.join("still.png"), self.work.join("trial.webp"), self.work.join("picture.webp"));
-        let mut scales = Scales::of(&decoded.picture);
-        loop {
-            let (source, target, scale) = (Arc::clone(&decoded), still.clone(), scales.current());
-            blocking(move || {
-                let file = std::io::BufWriter::new(std::fs::File::create(target)?);
-                if scale < 1.0 {
-                    image::png(&image::scaled(&source.picture, scale)?, file)
-                } else {
-                    image::png(&source.picture, file)
+        match self.compute(move || Ok(strip::strip(&bytes))).await? {
+            Stripped::Clean => Ok(None),
+            Stripped::Made(bytes) if self.fits(bytes.len()) => {
+                let format = match facts.format {
+                    ImageFormat::Jpeg => "picture.jpg",
+                    ImageFormat::Png => "picture.png",
+                    ImageFormat::WebP => "picture.webp",
+                    _ => "picture.gif",
+                };
+                let out = self.work.join(format);
+                tokio::fs::write(&out, bytes).await?;
+                self.notes.with(|report| (report.path, report.mode) = ("keep", Some("stripped")));
+                Ok(one(out))
+            }
+            _ if facts.is_oversized() => Err(Refusal::Oversized { width: facts.width, height: facts.height }.error()),
+            Stripped::Made(_) => self.encode_picture(path).await.map(one),
+            Stripped::Damaged => {
+                self.notes.warn(DAMAGED);
+                if facts.is_animated() {
+                    return self.animate(path, facts).await;
                 }
+                self.encode_picture(path).await.map(one)
+            }
+        }
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.target.max_bytes.is_none_or(|limit| bytes as u64 <= limit)
+    }
+
+    /// A JPEG that fits, or a WebP where the picture has transparency or is a drawing.
+    async fn encode_picture(&self, path: &Path) -> Result<PathBuf> {
+        let owned = path.to_owned();
+        let decoded = self
+            .compute(move || {
+                let bytes = look::bytes(&owned)?;
+                let damaged = strip::strip(&bytes) == Stripped::Damaged;
+                Ok(decode::decode(&bytes).map(|decoded| (decoded, damaged)))
             })
             .await?;
-            let mut search = Search::new(limit, self.media.settings.image_min_quality, BEST_QUALITY);
-            let mut found = false;
-            while let Some(quality) = search.next() {
-                let args = Args::new()
-                    .arg("-f png_pipe")
-                    .input(&still, self.media.runner.threads)
-                    .arg(format!("-c:v libwebp -compression_level 2 -quality {quality} -f webp"))
-                    .path(&trial);
-                let written = match self.ffmpeg(args, limit.saturating_mul(2).saturating_add(1 << 20)).await? {
-                    Ended::Well(_) => size(&trial).await,
-                    Ended::TooBig => limit.saturating_mul(2),
-                    Ended::Badly(error) => return Err(error.into()),
-                };
-                if search.record(quality, written) {
-                    tokio::fs::rename(&trial, &out).await?;
-                    found = true;
+        let decoded = match decoded {
+            Ok((decoded, damaged)) => {
+                if damaged && self.notes.report().warnings.is_empty() {
+                    self.notes.warn(DAMAGED);
                 }
+                decoded
             }
-            if found {
-                return Ok(out);
+            // Some decoders give nothing of a picture that is cut short; ffmpeg's give what there is.
+            Err(error) => {
+                let Ok(decoded) = self.decode_by_ffmpeg(path).await? else { return Err(error) };
+                self.notes.warn(DAMAGED);
+                decoded
             }
-            if !scales.shrink(search.shrink()) {
-                return Err(super::plan::Refusal::Stubborn.error());
-            }
-        }
+        };
+        self.encode_decoded(decoded, BEST_QUALITY).await
     }
 
-    async fn ffmpeg(&self, args: Args, file_bytes: u64) -> Result<Ended> {
-        let run = Run {
-            args,
-            dir: self.work,
-            deadline: STILL_DEADLINE,
-            file_bytes: Some(file_bytes.min(MAX_INTERMEDIATE)),
-            on_tick: &mut |_| {},
-            told: None,
+    async fn encode_decoded(&self, decoded: Decoded, ceiling: f64) -> Result<PathBuf> {
+        let floor = f64::from(self.media.settings.image_min_quality).min(ceiling);
+        let bounds = Bounds { limit: self.target.max_bytes, floor, ceiling };
+        let cancel = self.cancel.clone();
+        self.meter.set(0.2);
+        let made = self.compute(move || still::fit(&decoded, &bounds, &cancel)).await?;
+        let Some(Still { bytes, extension, width, height, quality, encodes }) = made else {
+            return Err(Refusal::Stubborn.error());
         };
+        let out = self.work.join(format!("picture.{extension}"));
+        tokio::fs::write(&out, bytes).await?;
+        self.notes.with(|report| {
+            report.path = "picture";
+            report.attempts += encodes;
+            report.mode = Some(match (extension, quality) {
+                (_, None) => "webp lossless",
+                ("webp", _) => "webp",
+                _ => "jpeg",
+            });
+            report.quality = quality.map(|quality| (quality * 10.0).round() / 10.0);
+            report.picture = Some((width, height));
+        });
+        Ok(out)
+    }
+
+    async fn ffmpeg(&self, args: Args, file_bytes: u64, deadline: Duration) -> Result<Ended> {
+        let run =
+            Run { args, dir: self.work, deadline, file_bytes: Some(file_bytes), on_tick: &mut |_| {}, told: None };
         self.media.runner.run(run, self.cancel).await
     }
 
-    /// Pictures that not every client shows (AVIF, HEIC, TIFF …), or that we cannot read: by ffmpeg, if it can.
-    async fn convert(&self, path: &Path, sniffed: Sniffed, bytes: u64) -> Result<Option<Vec<PathBuf>>> {
-        let still = self.work.join("converted.png");
-        let args = Args::new()
-            .input(path, self.media.runner.threads)
-            .arg("-map 0:v:0 -frames:v 1 -c:v png -pred mixed -f image2pipe")
-            .path(&still);
-        let failure = match self.ffmpeg(args, MAX_INTERMEDIATE).await? {
-            Ended::Well(_) if size(&still).await > 0 => {
-                return self.encode_picture(&still, CONVERTED_QUALITY).await.map(one);
-            }
-            Ended::Well(_) => "the picture is damaged",
-            Ended::TooBig => "its picture is too large",
-            Ended::Badly(error) => {
-                tracing::debug!(%error, "the picture cannot be converted");
-                reason(&error).unwrap_or("it can't be converted here")
-            }
+    /// An animation as a video, or as a smaller GIF where that is wanted.
+    async fn animate(&self, path: &Path, facts: &Facts) -> Result<Option<Vec<PathBuf>>> {
+        let examined = if facts.format == ImageFormat::Gif {
+            self.media.examine(path, self.work, self.cancel).await?
+        } else {
+            self.unfolded(path, facts.format).await?
         };
-        let foreign = !matches!(sniffed.extension, "jpg" | "png" | "gif" | "webp");
-        // ffmpeg's words about these are about the demuxer it would have used.
-        let failure = if foreign { failure } else { "the picture is damaged" };
-        if foreign && self.target.max_bytes.is_none_or(|limit| bytes <= limit) {
-            // Newer clients show it; the others can save it.
-            tracing::warn!(mime = sniffed.mime, "a picture that cannot be converted is kept as it is");
-            return Ok(None);
+        if self.target.wish.gif || self.media.settings.animations == Animations::Gif {
+            if let Some(made) = self.smaller_gif(&examined).await? {
+                return Ok(Some(made));
+            }
+            self.notes.warn("a GIF that fits would be too small to see: here is a video");
         }
-        Err(Error::new(Kind::CannotFit, format!("{}: {failure}", sniffed.mime)).with_detail(failure))
+        self.moving(&examined).await
     }
 
-    /// An animated WebP as a video.
-    async fn animate_webp(&self, path: &Path) -> Result<Option<Vec<PathBuf>>> {
-        let permit = self.picture_permit().await?;
+    /// An animated WebP or PNG as ffmpeg can read it.
+    async fn unfolded(&self, path: &Path, format: ImageFormat) -> Result<Examined> {
         let (source, frames, cancel) = (path.to_owned(), self.work.join("frames.png"), self.cancel.clone());
         let target = frames.clone();
-        let animation = blocking(move || {
-            let _permit = permit;
-            image::unfold_webp(&source, &target, &cancel)
-        })
-        .await?;
+        let animation = self.compute(move || animation::unfold(&source, format, &target, &cancel)).await?;
         let video = Video {
             codec: "png".into(),
             pix_fmt: "rgba".into(),
@@ -211,6 +231,6 @@ impl Fit<'_> {
             ..Probe::default()
         };
         let options = format!("-f png_pipe -framerate {:.4}", animation.fps);
-        self.moving(&Examined { source: Source { options, ..Source::file(&frames) }, probe, outline: None }).await
+        Ok(Examined { source: Source { options, ..Source::file(&frames) }, probe, outline: None })
     }
 }

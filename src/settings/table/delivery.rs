@@ -3,7 +3,7 @@
 use super::{NUMBER, PLAIN, SIZE, SWITCH, Spec};
 use crate::settings::{
     parse::{self, PRESETS},
-    schema::{Hardware, VideoCodec},
+    schema::{Animations, Hardware, VideoCodec},
 };
 
 /// These settings.
@@ -72,11 +72,24 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         name: "COMPRESSION_IMAGE_MIN_QUALITY",
         path: "compression.image_min_quality",
-        default: Some("40"),
+        default: Some("60"),
         takes: "number, 1 to 100",
         doc: "The lowest JPEG or WebP quality a picture is saved with; below it the picture is made smaller instead.",
         apply: |s, t| parse::number(t, 1, 100).map(|quality| s.compression.image_min_quality = quality),
         ..NUMBER
+    },
+    Spec {
+        name: "COMPRESSION_ANIMATIONS",
+        path: "compression.animations",
+        default: Some("mp4"),
+        takes: "mp4 or gif",
+        doc: "What an animated GIF, WebP or PNG over the limit becomes: a video, or a GIF with fewer and smaller frames.",
+        apply: |s, t| {
+            parse::one_of(t, &["mp4", "gif"]).map(|kind| {
+                s.compression.animations = if kind == "gif" { Animations::Gif } else { Animations::Mp4 };
+            })
+        },
+        ..PLAIN
     },
     Spec {
         name: "COMPRESSION_VIDEO_CODEC",

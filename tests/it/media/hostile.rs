@@ -169,13 +169,47 @@ async fn picture_bombs_are_refused_before_they_are_decoded() {
     png.extend_from_slice(idat);
     png.extend_from_slice(&crc(idat).to_be_bytes());
     let webp = b"RIFF\x2a\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\xff\x3f\0\xff\x3f\0ANIM\x06\0\0\0\0\0\0\0\0\0ANMF\0\0\0\0";
-    for (name, bytes) in [("bomb.gif", &gif[..]), ("bomb.png", &png), ("bomb.webp", webp)] {
+    // A JPEG of 16,000 x 8,000 pixels without content: with it, 100 kB.
+    let mut jpeg = b"\xff\xd8\xff\xc0\0\x11\x08\x1f\x40\x3e\x80\x03\x01\x22\0\x02\x11\x01\x03\x11\x01".to_vec();
+    jpeg.resize(100_000, 0);
+    for (name, bytes) in [("bomb.gif", &gif[..]), ("bomb.png", &png), ("bomb.webp", webp), ("bomb.jpg", &jpeg)] {
         let path = written(name, bytes);
         let before = peak_memory();
         for limit in [Some(10 * MIB), Some(10), None] {
             refused(&room, &path, limit).await;
         }
         assert!(peak_memory() < before + (200 << 10), "{name} was decoded");
+    }
+}
+
+#[tokio::test]
+async fn compressed_text_and_profiles_are_not_unpacked() {
+    let room = Room::new();
+    // 600 MB of nothing, as a profile and as a comment of a picture of four pixels.
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(9));
+    for _ in 0..600 {
+        std::io::Write::write_all(&mut packed, &vec![0; 1 << 20]).unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    let dot = clip("dot-rgb.png", "-f lavfi -i color=red:s=2x2 -frames:v 1 -pix_fmt rgb24");
+    let dot = std::fs::read(dot).unwrap();
+    for (name, kind, head) in [("iccp.png", b"iCCP", &b"icc\0\0"[..]), ("ztxt.png", b"zTXt", b"Comment\0\0")] {
+        let content = [kind, head, &packed].concat();
+        let length = u32::try_from(content.len() - 4).unwrap().to_be_bytes();
+        let bytes = [&dot[..33], &length, &content, &crc(&content).to_be_bytes(), &dot[33..]].concat();
+        let path = room.dir.path().join(name);
+        std::fs::write(&path, &bytes).unwrap();
+        let before = peak_memory();
+        let started = Instant::now();
+        for limit in [Some(10 * MIB), Some(300_000), None] {
+            // It may be refused; a picture without its bomb is as good.
+            match room.fit(&path, limit).await {
+                Ok(made) => assert!(made.size <= limit.unwrap_or(u64::MAX), "{name}"),
+                Err(error) => assert_eq!(error.code(), "cannot_fit", "{name}: {error}"),
+            }
+        }
+        assert!(started.elapsed() < SOON, "{name} took {:?}", started.elapsed());
+        assert!(peak_memory() < before + (200 << 10), "{name} was unpacked");
     }
 }
 
