@@ -56,6 +56,9 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
     }
     // Ends with this function.
     let _tidying = store.map(|store| AbortOnDropHandle::new(tokio::spawn(async move { store.tidy().await })));
+    // Found out beside everything else, so that the first video need not wait for it.
+    let media = app.media.clone();
+    let _trying = AbortOnDropHandle::new(tokio::spawn(async move { media.hardware().await }));
     match discord::run(app, stop).await {
         Ok(()) => Exit::Ok,
         Err(error) => {

@@ -24,6 +24,10 @@ const FORMATS: &str = "mov,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,m4v,h264,
     eac3,dv,amr,amrnb,amrwb,caf,apng,png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,avif";
 /// Pixels a frame may have: 8K passes, a 16,000 × 8,000 frame (1.4 GB decoded) does not.
 pub(super) const MAX_PIXELS: u64 = 36_000_000;
+/// Bytes of one allocation: a frame of that many pixels in floating point, as HDR is converted, takes 432 MB.
+const MAX_ALLOC: u64 = 512 << 20;
+/// Streams a file may have: films with all their languages have dozens.
+const MAX_STREAMS: u32 = 200;
 /// Address space of one process: x264 `slow` at 1080p stays under 1 GB.
 const MEMORY: u64 = 3 << 30;
 /// What ffprobe may take; a bomb that gets past the whitelists dies here.
@@ -95,8 +99,11 @@ impl Runner {
         dir: &Path,
         cancel: &CancellationToken,
     ) -> Result<std::result::Result<String, ExternalToolError>> {
-        let args =
-            Args::new().arg("-v error -hide_banner").guard().arg("-show_format -show_streams -of json").path(path);
+        let args = Args::new()
+            .arg(format!("-v error -hide_banner -max_alloc {MAX_ALLOC}"))
+            .guard()
+            .arg("-show_format -show_streams -of json")
+            .path(path);
         let spawn = Spawn {
             tool: "ffprobe",
             program: self.tools.ffprobe()?.to_owned(),
@@ -122,9 +129,11 @@ impl Runner {
     /// Runs ffmpeg.
     pub(super) async fn run(&self, run: Run<'_>, cancel: &CancellationToken) -> Result<Ended> {
         let level = if run.told.is_some() { "info" } else { "error" };
+        let threads = self.threads;
         let args = Args::new()
             .arg("-hide_banner -nostdin -y -progress pipe:1 -nostats -stats_period 0.5 -loglevel")
             .arg(level)
+            .arg(format!("-max_alloc {MAX_ALLOC} -filter_threads {threads} -filter_complex_threads {threads}"))
             .join(run.args);
         let spawn = Spawn {
             tool: "ffmpeg",
@@ -207,6 +216,8 @@ pub(super) fn reason(error: &ExternalToolError) -> Option<&'static str> {
         "it isn't a kind of media file that I open"
     } else if says("Picture size") || says("max_pixels") {
         "its picture is too large"
+    } else if says("max_streams") {
+        "it has too many streams"
     } else if says("Cannot allocate memory") {
         "it needs more memory than it may have"
     } else if says("Invalid data found") || says("Invalid argument") || says("could not find codec parameters") {
@@ -264,7 +275,9 @@ impl Args {
 
     /// What keeps a decoder inside the file it was given.
     fn guard(self) -> Self {
-        self.arg("-protocol_whitelist file -format_whitelist").one(FORMATS).arg(format!("-max_pixels {MAX_PIXELS}"))
+        self.arg("-protocol_whitelist file -format_whitelist")
+            .one(FORMATS)
+            .arg(format!("-max_pixels {MAX_PIXELS} -max_streams {MAX_STREAMS}"))
     }
 
     /// Adds an input from outside.

@@ -167,16 +167,15 @@ impl Fit<'_> {
         let video = || kit.probe.video.as_ref().ok_or_else(missing);
         let audio = || kit.probe.audio.as_ref().ok_or_else(missing);
         let _slot = match step {
-            Step::Remux | Step::CopyToM4a | Step::CopyToMp3 => None,
+            Step::Remux | Step::CopySound(_) => None,
             _ => Some(self.slot().await?),
         };
         match step {
             Step::Remux => video::remux(kit).await,
             Step::CopyVideo(sound) => video::copy_video(kit, video()?, audio()?, sound).await,
             Step::Encode { .. } => video::encode(kit, video()?).await,
-            Step::CopyToM4a => sound::copy_to_m4a(kit, audio()?).await,
-            Step::CopyToMp3 => sound::copy_to_mp3(kit, audio()?).await,
-            Step::EncodeSound(sound) => sound::encode(kit, audio()?, sound).await,
+            Step::CopySound(format) => sound::copy(kit, audio()?, format, &self.target.tags).await,
+            Step::EncodeSound(encode) => sound::encode(kit, audio()?, encode, &self.target.tags).await,
         }
     }
 

@@ -41,12 +41,14 @@ use self::{
         probe::{self, Probe},
         sniff::{self, Sniffed},
     },
+    video::hardware,
     work::Source,
 };
 pub use self::{
     slots::Party,
     sound::Tags,
     target::{FitProgress, FitReport, FitTarget, Fitted},
+    video::hardware::HardwareCheck,
 };
 use crate::{
     model::{Error, FileType, Kind, MediaFile, Result},
@@ -60,6 +62,8 @@ pub struct Media {
     runner: Runner,
     /// `COMPRESSION_MAX_CONCURRENT`, shared by all jobs, in turns.
     encoders: Slots,
+    /// Encoders of the graphics hardware.
+    hardware: hardware::Encoders,
     /// Pictures are decoded one at a time: a large one takes hundreds of megabytes. An `Arc`, because the permit goes
     /// with the thread that decodes, which outlives a request that is dropped.
     pictures: Arc<Semaphore>,
@@ -94,9 +98,16 @@ impl Media {
         Self {
             runner: Runner::new(tools, at_once),
             encoders: Slots::new(at_once),
+            hardware: hardware::Encoders::new(&settings),
             pictures: Arc::new(Semaphore::new(1)),
             settings,
         }
+    }
+
+    /// Tries the hardware encoders that the operator allows (`COMPRESSION_HARDWARE`), once, and tells what came of it;
+    /// those after the first that works are not tried. Takes seconds: to be called at start, before one is needed.
+    pub async fn hardware(&self) -> Vec<HardwareCheck> {
+        self.hardware.check(&self.runner).await
     }
 
     /// Describes a file from its content: type by magic bytes, size, SHA-256. `name` becomes its safe file name (the
@@ -157,8 +168,11 @@ impl Media {
 
     async fn probe(&self, source: &Source, dir: &Path, cancel: &CancellationToken) -> Result<Probe> {
         let json = self.runner.probe(&source.path, dir, cancel).await?.map_err(|error| ffmpeg::unreadable(&error))?;
-        let mut probe =
-            Probe::read(&json).map_err(|error| Error::internal(format!("ffprobe's answer is odd: {error}")))?;
+        let mut probe = Probe::read(&json).map_err(|error| {
+            // It is cut off where a file tells megabytes about itself.
+            Error::new(Kind::CannotFit, format!("ffprobe's answer is odd: {error}"))
+                .with_detail("the file is damaged or isn't media")
+        })?;
         probe.size = work::size(&source.path).await;
         Ok(probe)
     }

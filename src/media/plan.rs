@@ -7,6 +7,7 @@ use super::{
     FitTarget,
     bmff::Outline,
     probe::{Audio, Probe, Video},
+    sound,
     video::budget::{self, Picture, Rate, Rules, Sound},
 };
 use crate::model::{Error, Kind};
@@ -41,12 +42,10 @@ pub(super) enum Step {
         /// Bytes the file will have, roughly.
         bytes: Option<u64>,
     },
-    /// Copy the sound into an M4A.
-    CopyToM4a,
-    /// Copy the sound into an MP3.
-    CopyToMp3,
-    /// Encode the sound as an M4A.
-    EncodeSound(Sound),
+    /// Copy the sound into a file of its own kind.
+    CopySound(sound::Format),
+    /// Encode the sound.
+    EncodeSound(sound::Encode),
 }
 
 /// Why a file cannot be made to fit.
@@ -119,7 +118,7 @@ pub(super) fn plan(probe: &Probe, outline: Option<&Outline>, target: &FitTarget,
         (None, None) if target.audio_only => Plan::Refuse(Refusal::NoSound),
         (None, None) => Plan::Refuse(Refusal::NotMedia),
         (Some(video), _) if !target.audio_only => plan_video(probe, video, outline, rules),
-        (_, Some(audio)) => plan_sound(probe, audio, outline, rules),
+        (_, Some(audio)) => sound::plan(probe, audio, outline, target, rules),
         (_, None) => Plan::Refuse(Refusal::NoSound),
     }
 }
@@ -212,46 +211,6 @@ fn starts_at_once(outline: &Outline) -> bool {
     mp4 && outline.faststart && !outline.fragmented && !outline.truncated
 }
 
-fn plan_sound(probe: &Probe, audio: &Audio, outline: Option<&Outline>, rules: &Rules) -> Plan {
-    let seconds = probe.duration.unwrap_or(0.0);
-    let fits = rules.limit.is_none_or(|limit| probe.size <= limit);
-    let container = |name: &str| probe.container.split(',').any(|own| own == name);
-    let whole = outline.is_none_or(|outline| !outline.fragmented && !outline.truncated);
-    let codec = audio.codec.as_str();
-    let plays = match codec {
-        "mp3" => container("mp3"),
-        "aac" => probe.is_mp4() && whole,
-        "opus" | "vorbis" => container("ogg"),
-        "flac" => container("ogg") || container("flac"),
-        codec => codec.starts_with("pcm_") && container("wav"),
-    };
-    if probe.video.is_none() && plays && fits {
-        return Plan::Keep;
-    }
-    let mut steps = Vec::new();
-    let bytes =
-        audio.bit_rate.map_or(if probe.video.is_some() { 0.0 } else { probe.size as f64 }, |rate| rate * seconds / 8.0);
-    if rules.limit.is_none_or(|limit| bytes <= limit as f64 * 1.02) {
-        match codec {
-            "aac" => steps.push(Step::CopyToM4a),
-            "mp3" => steps.push(Step::CopyToMp3),
-            _ => {}
-        }
-    }
-    let otherwise = match rules.sound_alone(audio, seconds) {
-        Some(sound) => {
-            steps.push(Step::EncodeSound(sound));
-            Refusal::Stubborn
-        }
-        None => {
-            let sound = Probe { video: None, audio: Some(audio.clone()), ..Probe::default() };
-            let limit = rules.limit.unwrap_or(u64::MAX);
-            Refusal::TooLong { seconds, fits: rules.seconds_that_fit(&sound), limit }
-        }
-    };
-    if steps.is_empty() { Plan::Refuse(otherwise) } else { Plan::Make { steps, otherwise } }
-}
-
 impl Step {
     /// Its name in reports.
     pub(super) fn name(&self) -> &'static str {
@@ -259,7 +218,7 @@ impl Step {
             Step::Remux => "remux",
             Step::CopyVideo(_) => "copy_video",
             Step::Encode { .. } => "encode",
-            Step::CopyToM4a | Step::CopyToMp3 | Step::EncodeSound(_) => "audio",
+            Step::CopySound(_) | Step::EncodeSound(_) => "audio",
         }
     }
 
@@ -275,8 +234,11 @@ impl Step {
                     None => format!("encode at {short}p"),
                 }
             }
-            Step::CopyToM4a | Step::CopyToMp3 => "copy the sound".into(),
-            Step::EncodeSound(sound) => format!("encode the sound at {:.0} kbit/s", sound.kbps),
+            Step::CopySound(_) => "copy the sound".into(),
+            Step::EncodeSound(encode) if encode.kbps.is_finite() => {
+                format!("encode the sound at {:.0} kbit/s", encode.kbps)
+            }
+            Step::EncodeSound(_) => "encode the sound without loss".into(),
         }
     }
 }

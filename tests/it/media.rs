@@ -2,8 +2,11 @@
 
 mod animations;
 mod clips;
+mod hardware;
 mod hostile;
 mod private;
+mod sandbox;
+mod slots;
 mod sound;
 mod stills;
 mod videos;
@@ -44,6 +47,29 @@ impl Room {
         let tools = Tools::new(&settings, Egress::new(&Network::default()).unwrap());
         let media = Media::new(settings.compression, Arc::new(tools));
         Self { dir: tempfile::tempdir().unwrap(), media, heard: Arc::default() }
+    }
+
+    /// With ffmpeg and ffprobe behind a shell script, to which the real program is `$REAL` and the room's folder `$HERE`.
+    fn behind(script: &str, change: impl FnOnce(&mut Compression)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        change(&mut settings.compression);
+        let wrap = |name: &str| {
+            let path = dir.path().join(name);
+            let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+                .map(|folder| folder.join(name))
+                .find(|path| path.exists())
+                .unwrap();
+            let (real, here) = (real.display(), dir.path().display());
+            std::fs::write(&path, format!("#!/bin/sh\nREAL='{real}'\nHERE='{here}'\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            path
+        };
+        settings.tools.ffmpeg = Some(wrap("ffmpeg"));
+        settings.tools.ffprobe = Some(wrap("ffprobe"));
+        let tools = Tools::new(&settings, Egress::new(&Network::default()).unwrap());
+        let media = Media::new(settings.compression, Arc::new(tools));
+        Self { dir, media, heard: Arc::default() }
     }
 
     async fn describe(&self, path: &Path) -> MediaFile {

@@ -52,15 +52,18 @@ const FFMPEG_ADVICE: &str = "install ffmpeg (Debian, Ubuntu: apt-get install ffm
 /// Everything, in the order a person would look.
 pub(super) async fn all(app: &App) -> Vec<Finding> {
     let settings = &app.settings;
-    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, runtime, token) = tokio::join!(
+    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, hardware, runtime, token) = tokio::join!(
         extractor(app, Tool::YtDlp),
         extractor(app, Tool::GalleryDl),
         ffmpeg(app),
         ffprobe(app),
+        hardware(app),
         javascript(),
         token(app),
     );
-    let mut found = vec![yt_dlp, gallery_dl, ffmpeg, ffprobe, runtime];
+    let mut found = vec![yt_dlp, gallery_dl, ffmpeg, ffprobe];
+    found.extend(hardware);
+    found.push(runtime);
     found.push(folder("downloads", "DOWNLOAD_DIR", &settings.downloads.dir));
     found.push(folder("data", "DATA_DIR", &settings.tools.data_dir));
     found.push(space(settings));
@@ -135,6 +138,20 @@ async fn ffprobe(app: &App) -> Finding {
         Ok(version) => Finding::ok("ffprobe", first_version(&version)),
         Err(error) => Finding::fail("ffprobe", Exit::Missing, error.operator_text(), FFMPEG_ADVICE),
     }
+}
+
+/// The hardware encoders that the operator allows, if any.
+async fn hardware(app: &App) -> Option<Finding> {
+    const NAME: &str = "hardware";
+    let checks = app.media.hardware().await;
+    if let Some(works) = checks.iter().find(|check| check.fault.is_none()) {
+        return Some(Finding::ok(NAME, format!("{} works", works.encoder)));
+    }
+    let faults: Vec<_> =
+        checks.iter().filter_map(|check| Some(format!("{}: {}", check.encoder, check.fault.as_deref()?))).collect();
+    let advice = "videos are encoded in software; set COMPRESSION_HARDWARE to off, or install the driver and let the bot's \
+                  user open the device";
+    (!faults.is_empty()).then(|| Finding::warn(NAME, faults.join("; "), advice))
 }
 
 /// `ffmpeg version 5.1.9-0+deb12u1 Copyright …` → `5.1.9-0+deb12u1`.

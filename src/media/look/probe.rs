@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::media::ffmpeg::MAX_PIXELS;
+use crate::media::{ffmpeg::MAX_PIXELS, sound::Tags};
 
 /// What a file holds. Only what planning and encoding need.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +17,10 @@ pub(in crate::media) struct Probe {
     pub video: Option<Video>,
     /// The sound track that a player would choose.
     pub audio: Option<Audio>,
+    /// ffmpeg's stream number of a cover.
+    pub cover: Option<usize>,
+    /// What the file says about itself.
+    pub tags: Tags,
     /// Further streams: other sound tracks, subtitles, data, cover art, fonts.
     pub others: usize,
 }
@@ -108,11 +112,16 @@ impl Probe {
             .find(|stream| stream.disposition.on("default"))
             .or_else(|| raw.streams.iter().find(is_picture));
         let audio = sounds().find(|stream| stream.disposition.on("default")).or_else(|| sounds().next());
+        let covers = |stream: &&RawStream| stream.codec_type == "video" && stream.disposition.on("attached_pic");
+        // Ogg keeps its tags with the stream.
+        let tag = |name: &str| tag(&raw.format.tags, name).or_else(|| tag(&audio?.tags, name));
         Self {
             container: raw.format.format_name.clone(),
             duration: number(raw.format.duration.as_deref()).filter(|seconds| *seconds > 0.0),
             size: raw.format.size.as_deref().and_then(|size| size.parse().ok()).unwrap_or(0),
             others: raw.streams.len() - usize::from(video.is_some()) - usize::from(audio.is_some()),
+            cover: raw.streams.iter().find(covers).map(|stream| stream.index),
+            tags: Tags::read(tag),
             video: video.map(|stream| stream.video(start)),
             audio: audio.map(|stream| stream.audio(start)),
         }
@@ -168,7 +177,10 @@ struct RawFormat {
     duration: Option<String>,
     start_time: Option<String>,
     size: Option<String>,
+    tags: RawTags,
 }
+
+type RawTags = serde_json::Map<String, serde_json::Value>;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -194,7 +206,7 @@ struct RawStream {
     channels: u32,
     sample_rate: Option<String>,
     disposition: Disposition,
-    tags: serde_json::Map<String, serde_json::Value>,
+    tags: RawTags,
     side_data_list: Vec<SideData>,
 }
 
@@ -218,9 +230,8 @@ impl RawStream {
         self.profile.as_ref().and_then(|profile| profile.as_str()).unwrap_or_default().to_owned()
     }
 
-    /// A tag of any case: Matroska writes `DURATION`, `BPS`, `alpha_mode`.
     fn tag(&self, name: &str) -> Option<&str> {
-        self.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
+        tag(&self.tags, name)
     }
 
     fn bit_rate(&self) -> Option<f64> {
@@ -287,6 +298,11 @@ impl RawStream {
     }
 }
 
+/// A tag of any case: Matroska writes `DURATION`, `BPS`, `alpha_mode`.
+fn tag<'a>(tags: &'a RawTags, name: &str) -> Option<&'a str> {
+    tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
+}
+
 /// A finite number in a string.
 fn number(text: Option<&str>) -> Option<f64> {
     text?.trim().parse::<f64>().ok().filter(|number| number.is_finite())
@@ -336,9 +352,10 @@ mod tests {
     fn cover_art_is_no_video() {
         let json = r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"mp3","channels":2},
             {"index":1,"codec_type":"video","codec_name":"png","width":600,"height":600,"disposition":{"attached_pic":1}}],
-            "format":{"format_name":"mp3","duration":"3.0"}}"#;
+            "format":{"format_name":"mp3","duration":"3.0","tags":{"TITLE":"A song","comment":"private"}}}"#;
         let probe = Probe::read(json).unwrap();
         assert!(probe.video.is_none() && probe.audio.is_some());
+        assert_eq!((probe.cover, probe.tags.title.as_deref()), (Some(1), Some("A song")));
     }
 
     #[test]

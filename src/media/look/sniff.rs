@@ -143,9 +143,8 @@ fn matroska(head: &[u8]) -> Sniffed {
 fn ogg(head: &[u8]) -> Sniffed {
     if contains(head, b"\x80theora") {
         is("video/ogg", "ogv", Video)
-    } else if contains(head, b"OpusHead") {
-        is("audio/ogg", "opus", Audio)
     } else {
+        // Opus included: Discord and most players know it by this name better than as `.opus`.
         is("audio/ogg", "ogg", Audio)
     }
 }

@@ -115,19 +115,6 @@ impl Rules {
         sound(kbps.max(f64::from(self.min_audio_kbps)), mono, audio)
     }
 
-    /// The sound of a file that is nothing else. `None`: not even the lowest rate fits.
-    pub(in crate::media) fn sound_alone(&self, audio: &Audio, seconds: f64) -> Option<Sound> {
-        // An mp4 spends about six bytes on each packet of 1,024 samples.
-        let tables = f64::from(audio.sample_rate.clamp(8000, 48_000)) / 1024.0 * 6.0 * 8.0 / 1000.0;
-        let room = match self.limit {
-            Some(limit) => limit.saturating_sub(MP4_BASE) as f64 * 8.0 / 1000.0 / seconds.max(0.04) * 0.985 - tables,
-            None => f64::INFINITY,
-        };
-        let best = if audio.channels == 1 { 96.0 } else { 160.0 };
-        let kbps = room.min(best);
-        (kbps >= f64::from(self.min_audio_kbps)).then(|| sound(kbps, audio.channels == 1 || kbps < 40.0, audio))
-    }
-
     /// Bits a second for the picture, once the sound's bytes are known. May be negative.
     pub(in crate::media) fn video_bits(&self, sound_bytes: u64, frames: u64, seconds: f64) -> Option<f64> {
         let limit = self.limit? as f64;
@@ -320,17 +307,6 @@ mod tests {
         }
         let floor = Rules { min_audio_kbps: 64, ..rules(10 * MIB) };
         assert_eq!(floor.sound_of_video(&stereo, 900.0).kbps, 64.0);
-    }
-
-    #[test]
-    fn sound_alone_takes_all_it_can_use() {
-        let audio = Audio { channels: 2, sample_rate: 48_000, ..Audio::default() };
-        assert_eq!(rules(10 * MIB).sound_alone(&audio, 60.0).unwrap().kbps, 160.0);
-        let long = rules(10 * MIB).sound_alone(&audio, 3000.0).unwrap();
-        assert!(long.kbps < 27.0 && long.channels == 1, "{long:?}");
-        assert_eq!(rules(10 * MIB).sound_alone(&audio, 4000.0), None);
-        let endless = Rules { limit: None, ..rules(0) };
-        assert_eq!(endless.sound_alone(&audio, 1e6).unwrap().kbps, 160.0);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod advice;
 pub(super) mod budget;
 mod filters;
+pub(super) mod hardware;
 mod preset;
 mod rate;
 mod sample;
@@ -25,6 +26,7 @@ use self::{
 use super::{
     ffmpeg::Args,
     probe::{Audio, Video},
+    sound::chain,
     work::{Kit, Made, Share, size},
 };
 use crate::model::Result;
@@ -77,16 +79,10 @@ async fn track(kit: &Kit<'_>, audio: &Audio, sound: Sound, share: Share) -> Resu
     kit.make(args.mp4(&out), out, share).await
 }
 
-/// AAC-LC. Silence is put before sound that starts late, and into gaps: sound and picture then share their zero. ffmpeg
-/// itself would keep the delay for some containers and lose it for others (transport streams).
-pub(in crate::media) fn encoder(audio: &Audio, sound: Sound) -> Args {
+/// AAC-LC.
+fn encoder(audio: &Audio, sound: Sound) -> Args {
     let Sound { kbps, channels, rate } = sound;
-    let mut chain = "asetpts=PTS-STARTPTS".to_owned();
-    if audio.delay >= DELAY {
-        chain.push_str(&format!(",adelay={:.0}:all=1", audio.delay * 1000.0));
-    }
-    Args::new()
-        .arg(format!("-af {chain},aresample=async=1:first_pts=0 -c:a aac -b:a {kbps:.1}k -ac {channels} -ar {rate}"))
+    Args::new().arg("-af").one(chain(audio)).arg(format!("-c:a aac -b:a {kbps:.1}k -ac {channels} -ar {rate}"))
 }
 
 /// Encodes picture and sound.

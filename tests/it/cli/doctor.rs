@@ -25,6 +25,23 @@ async fn the_doctor_finds_what_is_there_and_names_the_versions() {
 }
 
 #[tokio::test]
+async fn hardware_that_was_allowed_is_tried() {
+    let dir = folder();
+    let doctor = async |name| boss_bot(dir.path(), &["doctor", "--json"], &[("COMPRESSION_HARDWARE", name)]).await;
+    let ran = doctor("videotoolbox").await;
+    let found = check(&ran, "hardware");
+    if cfg!(not(target_os = "macos")) {
+        assert_eq!(found["state"], "warn", "{found}");
+        assert!(found["found"].as_str().unwrap().starts_with("h264_videotoolbox: "), "{found}");
+        assert!(found["advice"].as_str().unwrap().contains("in software"), "{found}");
+    }
+    let ran = doctor("off").await;
+    assert!(!ran.out.contains("\"hardware\""), "{}", ran.out);
+    let ran = doctor("magic").await;
+    assert_eq!(ran.code, 4, "{}", ran.out);
+}
+
+#[tokio::test]
 async fn missing_programs_are_named_with_what_to_do() {
     let dir = folder();
     let empty = folder();
