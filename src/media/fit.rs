@@ -137,6 +137,7 @@ impl Fit<'_> {
             rules,
             settings: &self.media.settings,
             speed: self.target.wish.speed,
+            hardware: &self.media.hardware,
             work: self.work,
             cancel: self.cancel,
             meter: self.meter,

@@ -72,7 +72,8 @@ pub struct FitReport {
     /// x264 preset, or the name of the encoder where it was another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// How the bits were spent: `crf`, `2pass`; of pictures what they became: `jpeg`, `webp`, `webp lossless`, `stripped`.
+    /// How the bits were spent: `crf`, `2pass`, `vbr` by a hardware encoder; of pictures what they became: `jpeg`, `webp`,
+    /// `webp lossless`, `stripped`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<&'static str>,
     /// Width and height in pixels of the picture that was made.

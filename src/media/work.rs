@@ -13,7 +13,7 @@ use super::{
     ffmpeg::{Args, Ended, Run, Runner, Tick},
     probe::Probe,
     target::{FitProgress, Notes},
-    video::budget::Rules,
+    video::{budget::Rules, hardware::Encoders},
 };
 use crate::{
     model::{ExternalToolError, Result, Speed},
@@ -94,6 +94,8 @@ pub(super) struct Kit<'a> {
     pub settings: &'a Compression,
     /// How long it may take.
     pub speed: Speed,
+    /// Encoders of the graphics hardware.
+    pub hardware: &'a Encoders,
     /// A folder of this fit's own.
     pub work: &'a Path,
     pub cancel: &'a CancellationToken,

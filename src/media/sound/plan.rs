@@ -25,7 +25,8 @@ pub(in crate::media) fn plan(
 ) -> Plan {
     let seconds = probe.duration.unwrap_or(0.0);
     let wish = target.wish.audio_format;
-    let own = Format::of(&audio.codec, &audio.profile).filter(|_| suits(wish, &audio.codec));
+    let own =
+        Format::of(&audio.codec, &audio.profile).filter(|format| *format != Format::Flac && suits(wish, &audio.codec));
     let fits = rules.limit.is_none_or(|limit| probe.size <= limit);
     let whole = outline.is_none_or(|outline| !outline.fragmented && !outline.truncated);
     if probe.video.is_none() && fits && plays(probe, audio, whole) && suits(wish, &audio.codec) {
@@ -134,7 +135,7 @@ mod tests {
             ("ogg", "vorbis", 128e3, 60.0, Auto, "keep"),
             ("flac", "flac", 900e3, 60.0, Auto, "keep"),
             ("wav", "pcm_s16le", 1411e3, 30.0, Auto, "keep"),
-            ("ogg", "flac", 900e3, 60.0, Auto, "copy flac, aac"),
+            ("ogg", "flac", 900e3, 60.0, Auto, "flac, aac"),
             ("matroska,webm", "opus", 128e3, 60.0, Auto, "copy ogg, aac"),
             ("matroska,webm", "vorbis", 128e3, 60.0, Auto, "copy ogg, aac"),
             ("aac", "aac", 128e3, 60.0, Auto, "copy m4a, aac"),

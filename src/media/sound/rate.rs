@@ -59,8 +59,9 @@ pub(super) fn lossy(rules: &Rules, audio: &Audio, seconds: f64, wish: AudioForma
 pub(super) fn lossless(rules: &Rules, audio: &Audio, seconds: f64) -> Option<Encode> {
     let samples = f64::from(audio.sample_rate) * f64::from(audio.channels.min(2));
     let bits = match audio.codec.as_str() {
-        // Already packed as FLAC would.
-        "alac" | "wavpack" | "tta" | "ape" => audio.bit_rate.unwrap_or(samples * 10.0),
+        // Already packed as FLAC would. FLAC itself is packed anew where its container is another: a copy would not tell
+        // how long it is.
+        "flac" | "alac" | "wavpack" | "tta" | "ape" => audio.bit_rate.unwrap_or(samples * 10.0),
         codec if codec.starts_with("pcm_") && !codec.ends_with("law") => samples * 8.0,
         _ => return None,
     };
@@ -128,6 +129,9 @@ fn rate(format: Format, source: u32, each_kbps: f64) -> u32 {
             .unwrap_or(48_000);
     }
     let most = match each_kbps {
+        each if each >= 48.0 => 48_000,
+        // From 32 kHz on MP3 has no rates below 32 kbit/s.
+        each if each >= 16.0 && format == Format::Mp3 => 24_000,
         each if each >= 40.0 => 48_000,
         each if each >= 24.0 => 32_000,
         each if each >= 16.0 => 24_000,
@@ -171,7 +175,7 @@ mod tests {
             (&mono, 1200.0, AudioFormat::Auto, M4a, 1, 44_100),
             (&mono, 1500.0, AudioFormat::Auto, Ogg, 1, 48_000),
             (&stereo, 60.0, AudioFormat::Mp3, Mp3, 2, 44_100),
-            (&stereo, 3000.0, AudioFormat::Mp3, Mp3, 1, 32_000),
+            (&stereo, 3000.0, AudioFormat::Mp3, Mp3, 1, 24_000),
             (&stereo, 2500.0, AudioFormat::M4a, M4a, 1, 32_000),
             (&stereo, 60.0, AudioFormat::Opus, Ogg, 2, 48_000),
             (&pcm(1, 8000), 60.0, AudioFormat::Auto, M4a, 1, 8000),
@@ -204,6 +208,8 @@ mod tests {
     fn what_has_lost_nothing_stays_so_where_it_may_fit() {
         assert_eq!(lossless(&rules(10 * MIB), &pcm(2, 44_100), 60.0).unwrap().format, Format::Flac);
         assert_eq!(lossless(&rules(10 * MIB), &pcm(2, 44_100), 300.0), None);
+        let flac = Audio { codec: "flac".into(), bit_rate: None, ..pcm(2, 44_100) };
+        assert_eq!(lossless(&rules(10 * MIB), &flac, 60.0).unwrap().format, Format::Flac);
         let aac = Audio { codec: "aac".into(), ..pcm(2, 44_100) };
         assert_eq!(lossless(&rules(None), &aac, 60.0), None);
         assert_eq!(lossless(&rules(None), &pcm(2, 768_000), 60.0).unwrap().rate, 48_000);

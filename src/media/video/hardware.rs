@@ -8,12 +8,14 @@ use std::{path::Path, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::{Job, budget::Picture};
 use crate::{
     media::{
         ffmpeg::{Args, Ended, Run, Runner},
         probe::Probe,
+        work::Made,
     },
-    model::ExternalToolError,
+    model::{ExternalToolError, Result},
     settings::{Compression, Hardware, VideoCodec},
 };
 
@@ -23,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FRAMES: u64 = 30;
 /// Bytes that the test may write.
 const TEST_BYTES: u64 = 8 << 20;
+/// Of the bits there are, the share to aim at: in one pass no encoder lands on its rate.
+const AIM: f64 = 0.92;
+/// Bits that such an encoder takes for what x264 does with one.
+const WORSE: f64 = 1.6;
 /// Linux' first graphics device.
 const DEVICE: &str = "/dev/dri/renderD128";
 
@@ -217,4 +223,32 @@ async fn try_in(encoder: Encoder, runner: &Runner, dir: &Path, out: &Path) -> st
 fn last_line(stderr: &str) -> String {
     let line = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it failed without a word");
     line.chars().take(200).collect()
+}
+
+impl Job<'_> {
+    /// One pass in hardware, at no more than the `bits` a second there are and what the best quality takes (`need`, in
+    /// x264's bits). `None`: it is software's to do.
+    pub(super) async fn in_hardware(&self, picture: &Picture, bits: f64, need: f64) -> Result<Option<Made>> {
+        let kit = self.kit;
+        let Some(encoder) = kit.hardware.pick(kit.runner).await else { return Ok(None) };
+        let out = kit.work.join("hardware.mp4");
+        let filters = self.filtered(picture, &format!(",{}", encoder.upload()));
+        let rate = encoder.args((bits * AIM).min(need * WORSE));
+        let args = self.with_sound(encoder.device().join(kit.input()), filters.join(rate));
+        kit.notes.attempt();
+        match kit.make(args.mp4(&out), out, self.whole()).await? {
+            Made::Failed(error) => {
+                kit.hardware.distrust(encoder, &error).await;
+                Ok(None)
+            }
+            Made::Over => {
+                tracing::info!(encoder = encoder.name(), "hardware missed its rate: going on in software");
+                Ok(None)
+            }
+            made @ Made::File(_) => {
+                self.note_of(encoder.name(), picture, "vbr");
+                Ok(Some(made))
+            }
+        }
+    }
 }

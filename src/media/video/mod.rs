@@ -135,7 +135,15 @@ impl Job<'_> {
         let Some(advice) = advice else { return self.unadvised(bits).await };
         let picture = &advice.picture;
         self.preset = self.chosen(Some((&advice, &native)), picture);
-        if advice.crf < rate::BEST_CRF + 0.5 {
+        let comfortable = advice.crf < rate::BEST_CRF + 0.5;
+        if comfortable || self.hopeless(&advice, &native) {
+            // The bits that the best quality takes, which a comfortable encode need not exceed.
+            let need = bits * 2f64.powf((advice.crf - rate::BEST_CRF).min(0.0) / advice.slope);
+            if let Some(made) = self.in_hardware(picture, bits, need).await? {
+                return Ok(made);
+            }
+        }
+        if comfortable {
             self.note(picture, "crf");
             return self.by_quality(picture, rate::BEST_CRF, advice.slope).await;
         }
@@ -190,19 +198,33 @@ impl Job<'_> {
     }
 
     fn chosen(&self, advice: Option<(&Advice, &Picture)>, picture: &Picture) -> &'static str {
-        let pixels = |picture: &Picture| f64::from(picture.width) * f64::from(picture.height);
-        let work = advice.filter(|(advice, _)| advice.speed > 0.0).map(|(advice, native)| preset::Work {
-            frames: budget::frames(self.video, picture, self.seconds()) as f64,
-            pixels: pixels(picture) / pixels(native).max(1.0),
-            speed: advice.speed,
-        });
+        let work = advice.and_then(|(advice, native)| self.work(advice, native, picture));
         let settings = self.kit.settings;
         preset::choose(settings.preset.as_deref(), self.kit.speed, settings.time_budget, work)
     }
 
+    fn work(&self, advice: &Advice, native: &Picture, picture: &Picture) -> Option<preset::Work> {
+        let pixels = |picture: &Picture| f64::from(picture.width) * f64::from(picture.height);
+        (advice.speed > 0.0).then(|| preset::Work {
+            frames: budget::frames(self.video, picture, self.seconds()) as f64,
+            pixels: pixels(picture) / pixels(native).max(1.0),
+            speed: advice.speed,
+        })
+    }
+
+    /// Whether not even the fastest preset keeps the time budget.
+    fn hopeless(&self, advice: &Advice, native: &Picture) -> bool {
+        let work = self.work(advice, native, &advice.picture);
+        work.is_some_and(|work| work.seconds("superfast") > self.kit.settings.time_budget.as_secs_f64())
+    }
+
     fn note(&self, picture: &Picture, mode: &'static str) {
+        self.note_of(self.preset, picture, mode);
+    }
+
+    fn note_of(&self, encoder: &str, picture: &Picture, mode: &'static str) {
         self.kit.notes.with(|report| {
-            report.preset = Some(self.preset.to_owned());
+            report.preset = Some(encoder.to_owned());
             report.mode = Some(mode);
             report.picture = Some((picture.width, picture.height));
         });
@@ -215,23 +237,32 @@ impl Job<'_> {
 
     /// Inputs, picture and sound of a pass that makes a file.
     fn pass(&self, picture: &Picture, rate: &str) -> Args {
-        let mut args = self.kit.input();
-        if let Some(sound) = &self.sound {
-            args = args.arg("-i").path(sound);
+        self.with_sound(self.kit.input(), self.picture(picture).arg(rate))
+    }
+
+    /// Picture and sound from `input`, the picture as `picture` tells.
+    fn with_sound(&self, input: Args, picture: Args) -> Args {
+        match &self.sound {
+            Some(sound) => input.arg("-i").path(sound).join(picture).arg("-map 1:a -c:a copy"),
+            None => input.join(picture).arg("-an"),
         }
-        args = args.join(self.picture(picture)).arg(rate);
-        if self.sound.is_some() { args.arg("-map 1:a -c:a copy") } else { args.arg("-an") }
     }
 
     /// The picture's arguments: the same in both passes, or the second would not match the first.
     fn picture(&self, picture: &Picture) -> Args {
+        self.filtered(picture, "")
+            .arg(format!("-c:v libx264 -preset {} -profile:v high -level:v 4.2", self.preset))
+            .arg(format!("-x264-params {X264} -threads {}", self.kit.runner.threads))
+    }
+
+    /// What every encoder is given: the filters, with `more` behind them, and the times of frames.
+    fn filtered(&self, picture: &Picture, more: &str) -> Args {
         let mode = if picture.fps.is_some() { "cfr" } else { "vfr" };
         let fps = picture.fps.unwrap_or(self.video.fps);
         let keys = (fps * KEY_SECONDS).clamp(250.0, 720.0);
         Args::new()
             .arg(format!("-map 0:{} -sn -dn -vf", self.video.index))
-            .one(filters::chain(self.video, picture))
-            .arg(format!("-c:v libx264 -preset {} -profile:v high -level:v 4.2 -g {keys:.0}", self.preset))
-            .arg(format!("-x264-params {X264} -threads {} -fps_mode {mode}", self.kit.runner.threads))
+            .one(format!("{}{more}", filters::chain(self.video, picture)))
+            .arg(format!("-g {keys:.0} -fps_mode {mode}"))
     }
 }

@@ -146,7 +146,7 @@ impl Job<'_> {
         Ok(kept.map_or(Made::Over, |(path, _)| Made::File(path)))
     }
 
-    fn whole(&self) -> Share {
+    pub(super) fn whole(&self) -> Share {
         Share { from: self.first.from, to: self.second.to }
     }
 
