@@ -5,12 +5,16 @@ use std::{
     sync::Arc,
 };
 
+use chrono::Utc;
 use serde::Serialize;
 
 use super::{Exit, output::print};
 use crate::{
-    model::{Error, Options, ResourceKind},
-    platforms::{Registry, parse_link},
+    cache::{Cache, Key},
+    fetch::{Plan, previews},
+    media::Means,
+    model::{Error, Options, ResourceKind, UploadLimit},
+    platforms::{self, Registry, Routed, parse_link},
     settings::Settings,
     strategy::{PlannedAttempt, Strategy},
 };
@@ -23,7 +27,8 @@ Examples:
   boss-bot explain --json https://www.reddit.com/r/videos/comments/abc123/
   boss-bot explain --json - < links.txt      one link a line; empty lines and # lines are skipped
 
-With --json every link gives one line: {url, platform, kind, id, canonical, key, attempts: [{by, why}], error}. A link that
+With --json every link gives one line: {url, platform, kind, id, canonical, key, attempts: [{by, why}], error}; `plan`, too,
+where what the post holds is remembered: what would be loaded, and what would become of it. A link that
 nobody knows is an answer too: its `error` says so, and the command still ends with 0.")]
 pub(super) struct Args {
     /// Links, or `-` to read them from standard input
@@ -48,6 +53,9 @@ struct Explained<'a> {
     /// The one key that cache and duplicates go by.
     key: Option<String>,
     attempts: Vec<PlannedAttempt>,
+    /// Of each item, where the post is remembered: what would be loaded, and what would become of it at the usual limit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plan: Vec<Option<Plan>>,
     /// Why the platform is not asked in process, where people would expect it.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
@@ -64,6 +72,19 @@ struct Refused {
 pub(super) fn execute(args: &Args, settings: Settings) -> Exit {
     let settings = Arc::new(settings);
     let strategy = Strategy::new(settings.clone(), Arc::new(Registry::standard(&settings)));
+    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("boss-bot: the machine is short of something: {error}");
+            return Exit::Failure;
+        }
+    };
+    let known = Known {
+        strategy,
+        cache: Cache::new(&settings.cache, &settings.tools.data_dir.join("cache")),
+        settings,
+        runtime,
+    };
     let typed = io::stdin().is_terminal();
     print(|out| {
         for link in &args.links {
@@ -74,22 +95,44 @@ pub(super) fn execute(args: &Args, settings: Settings) -> Exit {
                     let line = String::from_utf8_lossy(&line);
                     let line = line.trim();
                     if !line.is_empty() && !line.starts_with('#') {
-                        tell(&strategy, line, args.json, out)?;
+                        tell(&known, line, args.json, out)?;
                         if typed {
                             out.flush()?;
                         }
                     }
                 }
             } else {
-                tell(&strategy, link.trim(), args.json, out)?;
+                tell(&known, link.trim(), args.json, out)?;
             }
         }
         Ok(())
     })
 }
 
-fn tell(strategy: &Strategy, link: &str, json: bool, out: &mut dyn Write) -> io::Result<()> {
-    let explained = explain(strategy, link);
+/// What is known without the network.
+struct Known {
+    strategy: Strategy,
+    cache: Cache,
+    settings: Arc<Settings>,
+    /// Reads what is remembered.
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Known {
+    /// What would be loaded, where it is remembered what the post holds.
+    fn plan(&self, routed: &Routed<'_>, options: &Options) -> Vec<Option<Plan>> {
+        let session = self.strategy.sessions().version(platforms::scope(routed.platform, Some(&routed.resource)));
+        let Some(key) = Key::of(&routed.resource, options, session.as_deref()) else { return Vec::new() };
+        let known = self.runtime.block_on(self.cache.to_look(&key, Utc::now()));
+        let Some(Ok(metadata)) = known.map(|known| known.answer) else { return Vec::new() };
+        let compression = &self.settings.compression;
+        let limit = UploadLimit { per_file: compression.base_upload_bytes };
+        previews(&metadata, options, Some(limit), &Means::of(compression))
+    }
+}
+
+fn tell(known: &Known, link: &str, json: bool, out: &mut dyn Write) -> io::Result<()> {
+    let explained = explain(known, link);
     if json {
         serde_json::to_writer(&mut *out, &explained)?;
         return writeln!(out);
@@ -97,10 +140,12 @@ fn tell(strategy: &Strategy, link: &str, json: bool, out: &mut dyn Write) -> io:
     write_text(&explained, out)
 }
 
-fn explain<'a>(strategy: &Strategy, link: &'a str) -> Explained<'a> {
+fn explain<'a>(known: &Known, link: &'a str) -> Explained<'a> {
+    let strategy = &known.strategy;
     let found = parse_link(link).and_then(|url| strategy.route(&url));
     match found {
         Ok(routed) => {
+            let plan = known.plan(&routed, &Options::default());
             let resource = routed.resource;
             Explained {
                 url: link,
@@ -108,6 +153,7 @@ fn explain<'a>(strategy: &Strategy, link: &'a str) -> Explained<'a> {
                 kind: Some(resource.kind),
                 key: Some(resource.key()),
                 attempts: strategy.plan(&resource, &Options::default()),
+                plan,
                 note: routed.platform.no_extractor_because(),
                 canonical: Some(resource.canonical.into()),
                 id: Some(resource.id),
@@ -124,6 +170,7 @@ fn explain<'a>(strategy: &Strategy, link: &'a str) -> Explained<'a> {
             item: None,
             key: None,
             attempts: Vec::new(),
+            plan: Vec::new(),
             note: None,
             error: Some(refused(&error)),
         },
@@ -155,6 +202,9 @@ fn write_text(explained: &Explained<'_>, out: &mut dyn Write) -> io::Result<()> 
     }
     for (index, attempt) in explained.attempts.iter().enumerate() {
         row(out, &format!("attempt {}", index + 1), &format!("{} – {}", attempt.by, attempt.why))?;
+    }
+    for plan in explained.plan.iter().flatten() {
+        row(out, "plan", &plan.to_string())?;
     }
     if let Some(note) = explained.note {
         row(out, "in process", &format!("no: {note}"))?;

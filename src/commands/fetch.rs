@@ -10,6 +10,7 @@ use super::{Exit, bars, output, stop, wishes::Wishes};
 use crate::{
     app::App,
     deliver::DirectorySink,
+    fetch::{Plan, previews},
     jobs::Job,
     model::{Error, Options, Outcome, Request, Requester, Result, UploadLimit},
     net::Cassette,
@@ -27,7 +28,8 @@ Examples:
   boss-bot fetch --audio-format mp3 --start 0:43 --end 1:25 https://youtu.be/dQw4w9WgXcQ
   boss-bot fetch --metadata-only --json https://www.instagram.com/p/CODE/ | jq .metadata.title
 
---json prints one object a link, in the order of the links: {url, platform, attempts, metadata, posted, error, seconds}.
+--json prints one object a link, in the order of the links: {url, platform, attempts, metadata, posted, error, seconds};
+with --metadata-only also `plan`: what would be loaded of each item, and what would become of it.
 Sizes count as Discord counts: 10MB is 10 × 1024 × 1024 bytes. Nothing half-loaded stays behind, also after Ctrl-C.")]
 pub(super) struct Args {
     /// Links to posts, videos, or media files
@@ -106,6 +108,8 @@ enum Task {
 struct Ended {
     link: String,
     outcome: Outcome,
+    /// When it was only looked at: what would be loaded of each item.
+    plans: Vec<Option<Plan>>,
 }
 
 pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
@@ -147,7 +151,11 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
     let mut written = Exit::Ok;
     for (link, task) in tasks {
         let outcome = finish(task, &stop).await;
-        let one = Ended { link, outcome };
+        let plans = match &outcome.metadata {
+            Some(metadata) if options.metadata_only => previews(metadata, &options, limit, &app.media.means()),
+            _ => Vec::new(),
+        };
+        let one = Ended { link, outcome, plans };
         if args.json && written == Exit::Ok {
             written = output::print(|out| report::json(&one, out));
         }

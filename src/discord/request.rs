@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     deliver::{DirectorySink, Sink},
-    model::{Kind, Options, Origin, Outcome, Request, Requester},
+    fetch::previews,
+    model::{Kind, Options, Origin, Outcome, Request, Requester, UploadLimit},
 };
 
 /// Where the files of a request go.
@@ -78,7 +79,12 @@ pub async fn metadata(ctx: Context<'_>, url: Url) -> Result<(), Error> {
     async {
         let Some(live) = begin(ctx, &request.id).await? else { return Ok(()) };
         let text = match data.app.jobs.metadata(&request, &data.stop.child_token()).await {
-            Ok(metadata) => texts::metadata(&metadata),
+            Ok(metadata) => {
+                let place = Place::of(ctx.guild_id(), ctx.channel_id());
+                let limit = UploadLimit { per_file: data.limits.limit(place, told(ctx)) };
+                let means = data.app.media.means();
+                texts::metadata(&metadata, &previews(&metadata, &request.options, Some(limit), &means))
+            }
             Err(error) if *error.kind() == Kind::Cancelled && data.stop.is_cancelled() => texts::stopped(),
             Err(error) => {
                 tracing::info!(code = error.code(), reason = error.operator_text(), "no metadata");

@@ -8,7 +8,9 @@ use poise::serenity_prelude as serenity;
 
 use crate::{
     deliver::{MAX_CAPTION, caption, escape},
+    fetch::Plan,
     jobs::JobsStatus,
+    media::Outlook,
     model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase},
     net::SessionState,
     strategy::{PathHealth, PlatformHealth},
@@ -89,7 +91,7 @@ pub fn kept(names: &[String]) -> String {
 }
 
 /// What is known about a post.
-pub fn metadata(metadata: &MediaMetadata) -> String {
+pub fn metadata(metadata: &MediaMetadata, plans: &[Option<Plan>]) -> String {
     let mut facts = Vec::new();
     if let Some(date) = metadata.created_at {
         facts.push(format!("Posted <t:{}:f>", date.timestamp()));
@@ -114,7 +116,19 @@ pub fn metadata(metadata: &MediaMetadata) -> String {
     }
     let head = format!("📄 Platform: **{}**", escape(&metadata.platform));
     let facts = if facts.is_empty() { String::new() } else { format!("{}\n", facts.join(" · ")) };
-    cut(&format!("{head}\n{facts}{}", caption(metadata)))
+    cut(&format!("{head}\n{facts}{}{}", planned(plans), caption(metadata)))
+}
+
+/// Plans that are shown; posts with more are mostly pictures.
+const PLANS: usize = 4;
+
+/// What a download would give here.
+fn planned(plans: &[Option<Plan>]) -> String {
+    // Of pictures that stay as they are there is nothing to say.
+    let known = plans.iter().enumerate().filter_map(|(index, plan)| Some((index, plan.as_ref()?)));
+    let known = known.filter(|(_, plan)| !plan.is_still() || plan.outlook != Outlook::Copy);
+    let number = |index| if plans.len() > 1 { format!("{}: ", index + 1) } else { String::new() };
+    known.take(PLANS).map(|(index, plan)| format!("-# {}{plan}\n", number(index))).collect()
 }
 
 fn items(metadata: &MediaMetadata) -> String {

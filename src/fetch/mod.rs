@@ -1,6 +1,6 @@
 //! Downloads what an extractor found: picks renditions, loads them, muxes sound and picture when they come apart.
 //!
-//! [`fn@select`] decides what to load (pure); `transfer.rs` loads one file, `hls.rs` and `dash.rs` streams, all by way of
+//! [`plan`] decides what to load (pure); `transfer.rs` loads one file, `hls.rs` and `dash.rs` streams, all by way of
 //! `engine.rs`, which knows the limits that they share; `sniff.rs` judges what was served. Here they are put together for
 //! all items of a post.
 
@@ -35,7 +35,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 pub use partial::sweep as sweep_partials;
-pub use select::select;
+pub use select::{Loss, Plan, Selection, plan, previews};
 
 use crate::{
     media::Media,
@@ -50,15 +50,6 @@ use progress::Tally;
 
 /// Items of one post that are loaded at the same time.
 const PARALLEL: usize = 4;
-
-/// The renditions to load for one item.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selection {
-    /// The picture, or the whole.
-    pub main: Rendition,
-    /// The sound, when it comes apart.
-    pub audio: Option<Rendition>,
-}
 
 /// One download: everything a post holds.
 #[derive(Clone, Copy)]
@@ -100,10 +91,12 @@ impl Fetcher {
     /// `too_large`, `timeout`, `network`, `platform_changed`, `cancelled`; whatever joining sound and picture ends in.
     pub async fn download(&self, download: Download<'_>) -> Result<Vec<PathBuf>> {
         let mut selected = Vec::new();
+        let means = download.media.means();
         for (index, item) in download.metadata.items.iter().enumerate() {
-            let selection = select(item, download.options, download.limit)
+            let plan = plan(item, download.options, download.limit, &means)
                 .ok_or_else(|| Error::platform_changed(format!("item {} has no address", index + 1)))?;
-            selected.push((stem(download.metadata, index), selection));
+            tracing::debug!(item = index + 1, %plan, "planned");
+            selected.push((stem(download.metadata, index), plan.selection));
         }
         let bandwidth = self.engine.bandwidth();
         let tally = Tally::new(download.progress, selected.iter().map(|(_, selection)| selection));

@@ -11,6 +11,7 @@
 
 mod ffmpeg;
 mod fit;
+mod forecast;
 mod join;
 mod look;
 mod picture;
@@ -32,7 +33,6 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::slots::{Slot, Slots};
 use self::{
     ffmpeg::{Args, Ended, Runner},
     look::{
@@ -45,11 +45,15 @@ use self::{
     work::Source,
 };
 pub use self::{
-    slots::Party,
-    sound::Tags,
+    forecast::{Encode, Means, Offer, Outlook, forecast, richness, usual_bits},
     target::{FitProgress, FitReport, FitTarget, Fitted},
     video::hardware::HardwareCheck,
 };
+pub(crate) use self::{
+    plan::human_bytes,
+    slots::{Slot, Slots},
+};
+pub use self::{slots::Party, sound::Tags};
 use crate::{
     model::{Error, FileType, Kind, MediaFile, Result},
     settings::Compression,
@@ -108,6 +112,11 @@ impl Media {
     /// those after the first that works are not tried. Takes seconds: to be called at start, before one is needed.
     pub async fn hardware(&self) -> Vec<HardwareCheck> {
         self.hardware.check(&self.runner).await
+    }
+
+    /// What a forecast needs to know of this installation.
+    pub fn means(&self) -> Means {
+        Means::of(&self.settings)
     }
 
     /// Describes a file from its content: type by magic bytes, size, SHA-256. `name` becomes its safe file name (the

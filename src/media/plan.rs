@@ -244,7 +244,7 @@ impl Step {
 }
 
 /// As Discord counts and calls it: 10 MiB are "10 MB".
-pub(super) fn human_bytes(bytes: u64) -> String {
+pub(crate) fn human_bytes(bytes: u64) -> String {
     let mb = bytes as f64 / 1_048_576.0;
     if mb >= 9.95 && (mb - mb.round()).abs() < 0.05 {
         format!("{mb:.0} MB")
@@ -256,7 +256,7 @@ pub(super) fn human_bytes(bytes: u64) -> String {
 }
 
 /// `45 seconds`, `12 minutes`, `1 hour 30 minutes`, `3 hours`.
-fn human_seconds(seconds: f64, round: fn(f64) -> f64) -> String {
+pub(super) fn human_seconds(seconds: f64, round: fn(f64) -> f64) -> String {
     let unit = |count: f64, name: &str| format!("{count:.0} {name}{}", if count == 1.0 { "" } else { "s" });
     if seconds < 90.0 {
         return unit(round(seconds).max(1.0), "second");

@@ -66,9 +66,13 @@ async fn metadata_tells_what_a_link_holds_without_loading_it() {
             let text = message.text();
             assert!(text.contains("Ann Example") && text.contains("Two pictures"), "{text}");
             assert!(text.contains("<https://x.com/") && !text.contains("twimg"), "no media links: {text}");
+            assert!(!text.contains('→'), "nothing is done to them: {text}");
             assert_eq!(call.messages().len(), 1);
         }
         assert_eq!(world.web.requests_to("pbs.twimg.com").len(), 0);
+        let film = world.web.x().post(Tweet::video(&media::small_video(305)));
+        let message = ann.slash(&general, "metadata", json!({"url": film})).await.says("1 video").await;
+        assert!(message.text().contains("→ as it is"), "what a download would give: {}", message.text());
     })
     .await;
 }

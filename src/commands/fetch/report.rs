@@ -9,7 +9,10 @@ use super::{
     super::{bars::shorten, output::size},
     Ended,
 };
-use crate::model::{AttemptEnd, MediaMetadata, Outcome};
+use crate::{
+    fetch::Plan,
+    model::{AttemptEnd, MediaMetadata, Outcome},
+};
 
 /// A line of JSON: the link as it was given, and all that became of it.
 #[derive(Serialize)]
@@ -17,6 +20,9 @@ struct Line<'a> {
     url: &'a str,
     #[serde(flatten)]
     outcome: Outcome,
+    /// Of each item, when it was only looked at: what would be loaded, and what would become of it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    plan: &'a [Option<Plan>],
 }
 
 pub(super) fn json(ended: &Ended, out: &mut dyn Write) -> io::Result<()> {
@@ -24,7 +30,7 @@ pub(super) fn json(ended: &Ended, out: &mut dyn Write) -> io::Result<()> {
     if let Some(metadata) = &mut outcome.metadata {
         metadata.drop_addresses();
     }
-    serde_json::to_writer(&mut *out, &Line { url: &ended.link, outcome })?;
+    serde_json::to_writer(&mut *out, &Line { url: &ended.link, outcome, plan: &ended.plans })?;
     writeln!(out)
 }
 
@@ -99,7 +105,11 @@ fn details(one: &Ended, out: &mut dyn Write) -> io::Result<()> {
             let pixels = best.and_then(|best| Some(format!(" {}×{}", best.width?, best.height?))).unwrap_or_default();
             let long = item.duration.map(|seconds| format!(" {seconds:.0} s")).unwrap_or_default();
             let kind = format!("{:?}", item.kind).to_lowercase();
-            writeln!(out, "{}: {kind}{pixels}{long}", index + 1)?;
+            write!(out, "{}: {kind}{pixels}{long}", index + 1)?;
+            match one.plans.get(index) {
+                Some(Some(plan)) => writeln!(out, "; {plan}")?,
+                _ => writeln!(out)?,
+            }
         }
     }
     if let Some(error) = &outcome.error {
@@ -130,7 +140,7 @@ mod tests {
         };
         let outcome = Outcome { metadata: Some(metadata), ..Outcome::of("r") };
         let mut out = Vec::new();
-        json(&Ended { link: "https://x.com/a/status/1".into(), outcome }, &mut out).unwrap();
+        json(&Ended { link: "https://x.com/a/status/1".into(), outcome, plans: Vec::new() }, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         assert_eq!(text.lines().count(), 1);
@@ -143,7 +153,7 @@ mod tests {
         let error = crate::model::Error::new(crate::model::Kind::NotFound, "HTTP 404");
         let outcome = Outcome { error: Some(error), ..Outcome::of("r") };
         let mut out = Vec::new();
-        text(&[Ended { link: "https://x.com/a/status/1".into(), outcome }], &mut out).unwrap();
+        text(&[Ended { link: "https://x.com/a/status/1".into(), outcome, plans: Vec::new() }], &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.contains("not_found") && text.contains("doesn't exist any more") && text.contains("HTTP 404"),

@@ -205,7 +205,7 @@ pub(super) fn usual_crf(picture: &Picture, fps: f64, bits: f64) -> f64 {
 }
 
 /// Bits a second a usual film needs at this size.
-fn usual_need(picture: &Picture, fps: f64) -> f64 {
+pub(in crate::media) fn usual_need(picture: &Picture, fps: f64) -> f64 {
     let pixels = f64::from(picture.width) * f64::from(picture.height) / (1280.0 * 720.0);
     830_000.0 * pixels.powf(0.8) * (fps / 30.0).powf(0.75)
 }
@@ -226,7 +226,7 @@ fn as_h264(codec: &str) -> Option<f64> {
 }
 
 /// Bits a second of the source's picture, as H.264 would need them.
-fn source_need(probe: &Probe, video: &Video) -> Option<f64> {
+pub(in crate::media) fn source_need(probe: &Probe, video: &Video) -> Option<f64> {
     let factor = as_h264(&video.codec)?;
     let bits = video.bit_rate.or_else(|| {
         let whole = probe.size as f64 * 8.0 / probe.duration?;

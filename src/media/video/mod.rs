@@ -12,7 +12,7 @@ mod advice;
 pub(super) mod budget;
 mod filters;
 pub(super) mod hardware;
-mod preset;
+pub(super) mod preset;
 mod rate;
 mod sample;
 

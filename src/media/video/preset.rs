@@ -22,7 +22,7 @@ const FIXED: f64 = 0.35;
 
 /// What is known of the work.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Work {
+pub(in crate::media) struct Work {
     /// Frames to encode.
     pub frames: f64,
     /// Pixels of a frame, as a share of those the speed was measured with.
@@ -33,7 +33,7 @@ pub(super) struct Work {
 
 impl Work {
     /// Seconds that two passes of `preset` take, roughly.
-    pub(super) fn seconds(&self, preset: &str) -> f64 {
+    pub(in crate::media) fn seconds(&self, preset: &str) -> f64 {
         let cost = COSTS.iter().find_map(|(name, cost)| (*name == preset).then_some(*cost)).unwrap_or(4.2);
         self.frames * (FIXED + (1.0 - FIXED) * self.pixels) / self.speed.max(0.01) * cost
     }
@@ -41,7 +41,12 @@ impl Work {
 
 /// The preset: the operator's, if there is one, else the slowest that keeps the budget. `work` is unknown where no
 /// samples could be had.
-pub(super) fn choose(wanted: Option<&str>, speed: Speed, budget: Duration, work: Option<Work>) -> &'static str {
+pub(in crate::media) fn choose(
+    wanted: Option<&str>,
+    speed: Speed,
+    budget: Duration,
+    work: Option<Work>,
+) -> &'static str {
     let at = |name: &str| COSTS.iter().position(|(known, _)| *known == name);
     let (slowest, fastest) = (2, COSTS.len() - 2);
     let index = match (wanted.and_then(at), work) {

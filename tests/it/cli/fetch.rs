@@ -128,8 +128,10 @@ async fn metadata_only_loads_nothing() {
     assert_eq!(line["metadata"]["items"][0]["kind"], "video", "{line}");
     assert_eq!(stage.files("out"), Vec::<PathBuf>::new());
     assert!(stage.web.requests_to("video.twimg.com").is_empty());
+    assert_eq!(line["plan"][0]["outlook"]["way"], "copy", "{line}");
     let ran = stage.fetch(&["--metadata-only", &link]).await;
     assert!(ran.out.contains("only a look") && ran.out.contains("video"), "{}", ran.out);
+    assert!(ran.out.contains("→ as it is"), "{}", ran.out);
 }
 
 #[tokio::test]
