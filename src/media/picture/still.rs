@@ -140,10 +140,14 @@ impl Work<'_> {
     /// than a yet better quality.
     fn has_room_for_colours(&self) -> Result<bool> {
         let Some(limit) = self.bounds.limit else { return Ok(false) };
+        let format = Lossy::Jpeg { full_chroma: true };
+        if self.decoded.picture.width().max(self.decoded.picture.height()) > format.max_side() {
+            return Ok(false);
+        }
         self.checked()?;
         let sample = sample(&self.decoded.picture);
         let (picture, share) = sample.as_ref().map_or((&self.decoded.picture, 1.0), |(sample, share)| (sample, *share));
-        let size = Lossy::Jpeg { full_chroma: true }.encode(picture, None, FULL_COLOURS)?.len() as f64;
+        let size = format.encode(picture, None, FULL_COLOURS)?.len() as f64;
         Ok(size / share <= limit as f64)
     }
 

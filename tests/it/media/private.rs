@@ -6,9 +6,15 @@ use image::{
 
 use super::*;
 
-/// A picture that is darker at the left.
+/// A picture that is darker at the left, with some grain.
 fn ramp() -> DynamicImage {
-    RgbImage::from_fn(96, 48, |x, y| Rgb([(x * 2) as u8, (x + y) as u8, 90])).into()
+    let mut seed = 5u32;
+    let picture = RgbImage::from_fn(96, 48, |x, y| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let grain = (seed >> 27) as u8;
+        Rgb([(x * 2) as u8 + grain, (x + y) as u8 + grain, 90 + grain])
+    });
+    picture.into()
 }
 
 fn encoded(format: ImageFormat) -> Vec<u8> {

@@ -116,9 +116,11 @@ async fn every_kind_of_picture_is_encoded_with_its_colours_and_its_shape() {
         let size = std::fs::metadata(&path).unwrap().len();
         let (made, after) = picture(&room, &path, size / 2).await;
         assert_eq!(made.mimetype, "image/jpeg", "{}", path.display());
-        let after = after.resize_exact(300, 200, image::imageops::FilterType::Triangle).into_rgb8();
-        let off = difference(&before, &after);
-        assert!(off < 12.0, "{}: {off}", path.display());
+        // Without the grain, which is the first to go.
+        let small =
+            |picture: &RgbImage| image::imageops::resize(picture, 30, 20, image::imageops::FilterType::Triangle);
+        let off = difference(&small(&before), &small(&after.into_rgb8()));
+        assert!(off < 6.0, "{}: {off}", path.display());
     }
 }
 
@@ -225,22 +227,29 @@ async fn tiny_long_and_tall_pictures_are_encoded() {
 #[tokio::test]
 async fn of_a_picture_that_is_cut_short_what_there_is_is_shown_with_a_warning() {
     let room = Room::new();
-    for (name, format) in [("c.jpg", ImageFormat::Jpeg), ("c.png", ImageFormat::Png)] {
+    let cut = |name: &str, format| {
         let whole = std::fs::read(saved(name, || photo(400, 300).into(), format)).unwrap();
         let cut = room.dir.path().join(name);
         std::fs::write(&cut, &whole[..whole.len() * 2 / 3]).unwrap();
-        for limit in [MIB, 20_000] {
-            let fitted = room.fit_all(&cut, FitTarget::at_most(limit)).await.unwrap();
-            assert!(fitted.files[0].size <= limit && fitted.report.warnings.len() == 1, "{name}: {:?}", fitted.report);
-            let top = image::open(&fitted.files[0].path).unwrap().into_rgb8();
-            let whole = image::load_from_memory(&whole).unwrap().into_rgb8();
-            let rows = |picture: &RgbImage| {
-                let part = image::imageops::crop_imm(picture, 0, 0, picture.width(), picture.height() / 2).to_image();
-                image::imageops::resize(&part, 100, 40, image::imageops::FilterType::Triangle)
-            };
-            let off = difference(&rows(&whole), &rows(&top));
-            assert!(off < 12.0, "{name}: {off}");
-        }
+        (image::load_from_memory(&whole).unwrap().into_rgb8(), cut)
+    };
+    let (whole, path) = cut("c.jpg", ImageFormat::Jpeg);
+    for limit in [MIB, 20_000] {
+        let fitted = room.fit_all(&path, FitTarget::at_most(limit)).await.unwrap();
+        assert!(fitted.files[0].size <= limit && fitted.report.warnings.len() == 1, "{:?}", fitted.report);
+        let top = image::open(&fitted.files[0].path).unwrap().into_rgb8();
+        let rows = |picture: &RgbImage| {
+            let part = image::imageops::crop_imm(picture, 0, 0, picture.width(), picture.height() / 2).to_image();
+            image::imageops::resize(&part, 100, 40, image::imageops::FilterType::Triangle)
+        };
+        let off = difference(&rows(&whole), &rows(&top));
+        assert!(off < 12.0, "{off}");
+    }
+    // Of a PNG whose one stream of data ends early there is nothing: said so, whatever its size.
+    let (_, path) = cut("c.png", ImageFormat::Png);
+    for limit in [MIB, 20_000] {
+        let error = room.fit(&path, limit).await.unwrap_err();
+        assert!(error.user_text().contains("damaged"), "{}", error.user_text());
     }
 }
 
