@@ -1,9 +1,12 @@
 //! Fitting, with the real ffmpeg on generated files; what comes out is read back by ffprobe.
 
 mod animations;
+mod cage;
 mod clips;
+mod corpus;
 mod hardware;
 mod hostile;
+mod playback;
 mod private;
 mod sandbox;
 mod slots;
