@@ -1,11 +1,13 @@
 //! Progress bars on standard error, one a link under way. Without a terminal there are none.
 
+use std::time::{Duration, Instant};
+
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::model::{Phase, ProgressReceiver};
+use crate::model::{Phase, ProgressReceiver, TimeLeft, about};
 
 /// How often a bar moves by itself, so that people see that work goes on.
-const TICK: std::time::Duration = std::time::Duration::from_millis(120);
+const TICK: Duration = Duration::from_millis(120);
 
 /// All bars. Cheap to clone.
 #[derive(Clone)]
@@ -25,13 +27,17 @@ impl Bars {
     /// Shows one job until its end.
     pub(super) async fn follow(self, link: String, mut progress: ProgressReceiver) {
         let mut bar: Option<ProgressBar> = None;
+        let (begun, mut left) = (Instant::now(), TimeLeft::default());
         loop {
             let phase = progress.borrow_and_update().clone();
             match phase {
                 Phase::Done => break,
                 // A hundred waiting links would push the working ones off the screen.
                 Phase::Queued { .. } if bar.is_none() => {}
-                phase => show(bar.get_or_insert_with(|| self.start(&link)), &phase),
+                phase => {
+                    let left = left.hear(begun.elapsed(), &phase);
+                    show(bar.get_or_insert_with(|| self.start(&link)), &phase, left);
+                }
             }
             if progress.changed().await.is_err() {
                 break;
@@ -50,7 +56,7 @@ impl Bars {
     }
 }
 
-fn show(bar: &ProgressBar, phase: &Phase) {
+fn show(bar: &ProgressBar, phase: &Phase, left: Option<Duration>) {
     let (template, position, length, message) = match phase {
         Phase::Queued { ahead } => (SPINNER, 0, None, format!("waiting, {ahead} ahead")),
         Phase::Resolving | Phase::Done => (SPINNER, 0, None, "looking at the post".to_owned()),
@@ -59,7 +65,8 @@ fn show(bar: &ProgressBar, phase: &Phase) {
         Phase::Downloading { done, total: None } => (GROWING, *done, None, "downloading".to_owned()),
         Phase::Compressing { file, of, fraction } => {
             let position = (fraction.clamp(0.0, 1.0) * 1000.0) as u64;
-            (SHARE, position, Some(1000), format!("compressing {file}/{of}"))
+            let left = left.map(|left| format!(", {} left", about(left))).unwrap_or_default();
+            (SHARE, position, Some(1000), format!("compressing {file}/{of}{left}"))
         }
         Phase::Uploading { .. } => (SPINNER, 0, None, "saving".to_owned()),
     };

@@ -199,6 +199,19 @@ fn shorten(text: &str, max: usize) -> String {
     format!("{}…", cut[..at.unwrap_or(end)].trim_end())
 }
 
+/// What the person who asked should know of the files above it, a small line each; each comes without capital and full
+/// stop. `None`: nothing.
+pub fn warned(warnings: &[String]) -> Option<String> {
+    const MOST: usize = 5;
+    let lines = warnings.iter().take(MOST).map(|warning| {
+        let mut letters = warning.chars();
+        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+        let rest: String = letters.take(MAX_NOTE / MOST / 2).collect();
+        format!("-# ⚠️ {first}{}.", escape(&rest))
+    });
+    Some(lines.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -334,5 +347,14 @@ mod tests {
             let caption = caption(&post(Some(&"*".repeat(count)), Some(&"_ ".repeat(count)), Some((&"~".repeat(count), None))));
             prop_assert!(units(&caption) <= MAX_CAPTION);
         }
+    }
+
+    #[test]
+    fn warnings_are_small_lines() {
+        assert_eq!(warned(&[]), None);
+        let told = warned(&["it is damaged".to_owned(), "two".to_owned()]);
+        assert_eq!(told.as_deref(), Some("-# ⚠️ It is damaged.\n-# ⚠️ Two."));
+        let many = warned(&vec!["word ".repeat(200); 9]).unwrap();
+        assert!(units(&many) <= MAX_NOTE && many.lines().count() == 5, "{}", units(&many));
     }
 }

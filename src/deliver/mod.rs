@@ -20,7 +20,7 @@ use async_trait::async_trait;
 
 use crate::model::{Error, MediaFile, MediaMetadata, UploadLimit};
 
-pub use caption::{MAX_CAPTION, caption, caption_with, escape, notes};
+pub use caption::{MAX_CAPTION, caption, caption_with, escape, notes, warned};
 pub use directory::DirectorySink;
 pub use store::{Contents, Store, Stored};
 

@@ -7,7 +7,7 @@ use tokio::{task::JoinError, time::Instant};
 use super::{live::Live, texts};
 use crate::{
     jobs::Job,
-    model::{Error, Outcome},
+    model::{Error, Outcome, TimeLeft},
 };
 
 /// Between two edits of one message. Discord allows about five edits in five seconds for each message; half of that
@@ -23,7 +23,9 @@ pub async fn follow(live: &Live, job: Job, shown: bool) -> Outcome {
     if !shown {
         return settle(&id, outcome.await);
     }
-    let mut next = Instant::now() + FIRST_EDIT;
+    let begun = Instant::now();
+    let mut left = TimeLeft::default();
+    let mut next = begun + FIRST_EDIT;
     let (mut news, mut more) = (true, true);
     loop {
         tokio::select! {
@@ -31,8 +33,8 @@ pub async fn follow(live: &Live, job: Job, shown: bool) -> Outcome {
             ended = &mut outcome => return settle(&id, ended),
             () = tokio::time::sleep_until(next), if news => {
                 news = false;
-                let text = texts::phase(&progress.borrow_and_update());
-                if let Some(text) = text {
+                let phase = progress.borrow_and_update().clone();
+                if let Some(text) = texts::phase(&phase, left.hear(begun.elapsed(), &phase)) {
                     live.progress(&text).await;
                 }
                 next = Instant::now() + EDIT_INTERVAL;

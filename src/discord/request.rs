@@ -16,7 +16,7 @@ use super::{
     types::{Context, Data, Error},
 };
 use crate::{
-    deliver::{DirectorySink, Sink},
+    deliver::{self, DirectorySink, Sink},
     fetch::previews,
     model::{Kind, Options, Origin, Outcome, Request, Requester, UploadLimit},
 };
@@ -107,7 +107,8 @@ fn last_word(data: &Data, outcome: &Outcome, target: Target) -> Option<String> {
             let paths = outcome.posted.places.iter();
             let names: Vec<String> =
                 paths.filter_map(|path| Some(Path::new(path).file_name()?.to_string_lossy().into_owned())).collect();
-            Some(texts::kept(&names))
+            let warned = deliver::warned(&outcome.posted.warnings).map(|warned| format!("\n{warned}"));
+            Some(texts::kept(&names) + &warned.unwrap_or_default())
         }
         None => None,
     }

@@ -11,13 +11,13 @@ use crate::{
     fetch::Plan,
     jobs::JobsStatus,
     media::Outlook,
-    model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase},
+    model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase, about},
     net::SessionState,
     strategy::{PathHealth, PlatformHealth},
 };
 
-/// Where a request stands. `None`: nothing worth showing.
-pub fn phase(phase: &Phase) -> Option<String> {
+/// Where a request stands; `left`: how long it will still take, if that can be told. `None`: nothing worth showing.
+pub fn phase(phase: &Phase, left: Option<Duration>) -> Option<String> {
     Some(match phase {
         Phase::Queued { ahead: 0 } => "⏳ Queued: you are next.".to_owned(),
         Phase::Queued { ahead } => format!("⏳ Queued: {ahead} ahead of you."),
@@ -31,9 +31,10 @@ pub fn phase(phase: &Phase) -> Option<String> {
         Phase::Downloading { done, .. } => format!("⬇️ Downloading, {} so far…", size(*done)),
         Phase::Compressing { file, of, fraction } => {
             let percent = (fraction.clamp(0.0, 1.0) * 100.0) as u32;
+            let left = left.map(|left| format!(", {} left", about(left))).unwrap_or_default();
             match of {
-                1 => format!("🎞️ Compressing {percent} %…"),
-                _ => format!("🎞️ Compressing {percent} % (file {file} of {of})…"),
+                1 => format!("🎞️ Compressing {percent} %{left}…"),
+                _ => format!("🎞️ Compressing {percent} % (file {file} of {of}){left}…"),
             }
         }
         Phase::Uploading { part, of } => format!("⬆️ Uploading {part}/{of}…"),
@@ -43,7 +44,7 @@ pub fn phase(phase: &Phase) -> Option<String> {
 
 /// The first text of a live message.
 pub fn begin() -> String {
-    phase(&Phase::Resolving).unwrap_or_default()
+    phase(&Phase::Resolving, None).unwrap_or_default()
 }
 
 /// The failure as its requester reads it.
@@ -331,8 +332,16 @@ mod tests {
             (Phase::Waiting { seconds: 4 }, Some("⏳ Waiting 4 s, then trying again…")),
             (Phase::Done, None),
         ] {
-            assert_eq!(phase(&state).as_deref(), expected);
+            assert_eq!(phase(&state, None).as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn the_time_left_is_said_when_it_is_known() {
+        let left = Some(Duration::from_secs(21));
+        let said = |of| phase(&Phase::Compressing { file: 1, of, fraction: 0.44 }, left);
+        assert_eq!(said(1).as_deref(), Some("🎞️ Compressing 44 %, about 20 s left…"));
+        assert_eq!(said(2).as_deref(), Some("🎞️ Compressing 44 % (file 1 of 2), about 20 s left…"));
     }
 
     #[test]

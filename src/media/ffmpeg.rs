@@ -99,11 +99,39 @@ impl Runner {
         dir: &Path,
         cancel: &CancellationToken,
     ) -> Result<std::result::Result<String, ExternalToolError>> {
-        let args = Args::new()
-            .arg(format!("-v error -hide_banner -max_alloc {MAX_ALLOC}"))
-            .guard()
-            .arg("-show_format -show_streams -of json")
-            .path(path);
+        let mut json = String::new();
+        let mut keep = |line: &str| {
+            if json.len() < MAX_JSON {
+                json.push_str(line);
+                json.push('\n');
+            }
+        };
+        let ended = self.ffprobe("-show_format -show_streams -of json", path, dir, &mut keep, cancel).await?;
+        Ok(ended.map(|()| json))
+    }
+
+    /// The packets of a file, a line each: stream, seconds, bytes, flags.
+    pub(super) async fn packets(
+        &self,
+        path: &Path,
+        dir: &Path,
+        on_line: &mut (dyn FnMut(&str) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<std::result::Result<(), ExternalToolError>> {
+        let what = "-show_entries packet=stream_index,pts_time,size,flags -of csv=p=0";
+        self.ffprobe(what, path, dir, on_line, cancel).await
+    }
+
+    async fn ffprobe(
+        &self,
+        what: &str,
+        path: &Path,
+        dir: &Path,
+        on_line: &mut (dyn FnMut(&str) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<std::result::Result<(), ExternalToolError>> {
+        let args =
+            Args::new().arg(format!("-v error -hide_banner -max_alloc {MAX_ALLOC}")).guard().arg(what).path(path);
         let spawn = Spawn {
             tool: "ffprobe",
             program: self.tools.ffprobe()?.to_owned(),
@@ -112,18 +140,14 @@ impl Runner {
             dir: dir.to_owned(),
             limits: Limits { deadline: PROBE_DEADLINE, file_bytes: Some(0), memory_bytes: Some(MEMORY), nice: NICE },
         };
-        let mut json = String::new();
         let ended = process::run(spawn, cancel, &mut |line| {
-            if let Line::Out(text) = line
-                && json.len() < MAX_JSON
-            {
-                json.push_str(text);
-                json.push('\n');
+            if let Line::Out(text) = line {
+                on_line(text);
             }
         })
         .await
         .map_err(too_slow)?;
-        Ok(if ended.success() { Ok(json) } else { Err(failure("ffprobe", ended)) })
+        Ok(if ended.success() { Ok(()) } else { Err(failure("ffprobe", ended)) })
     }
 
     /// Runs ffmpeg.

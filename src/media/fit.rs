@@ -11,6 +11,7 @@ use super::{
     scratch, settle, sound,
     target::Notes,
     video::{self, budget::Rules},
+    wishes,
     work::{self, Kit, Made, Meter, Source},
 };
 use crate::model::{Error, FileType, Kind, MediaFile, Result};
@@ -38,6 +39,7 @@ impl Media {
             .to_owned());
         }
         let examined = self.examine(&file.path, scratch.path(), cancel).await?;
+        let examined = wishes::apply(&examined, &target.wish, target.audio_only, &Notes::default())?;
         Ok(match plan::plan(&examined.probe, examined.outline.as_ref(), &target, &self.rules(&target)) {
             Plan::Keep => "copy".to_owned(),
             Plan::Make { steps, .. } => steps.first().map(Step::describe).unwrap_or_default(),
@@ -79,7 +81,7 @@ impl Media {
             notes.with(|report| report.path = "keep");
             return Ok(Fitted { files: vec![file.clone()], report: notes.report() });
         };
-        let mut files = Vec::new();
+        let (mut files, many) = (Vec::new(), made.len() > 1);
         for made in &made {
             let written = work::size(made).await;
             if target.max_bytes.is_some_and(|limit| written > limit) {
@@ -87,7 +89,11 @@ impl Media {
                 return Err(plan::Refusal::Stubborn.error());
             }
             let path = settle(made, dir).await?;
-            let mut fitted = self.describe(&path, &file.filename, file.item).await?;
+            let name = match many {
+                true => numbered(&file.filename, files.len() + 1),
+                false => file.filename.clone(),
+            };
+            let mut fitted = self.describe(&path, &name, file.item).await?;
             fitted.alt_text.clone_from(&file.alt_text);
             files.push(fitted);
         }
@@ -102,8 +108,16 @@ impl Media {
             limit: target.max_bytes,
             min_video_kbps: self.settings.min_video_kbps,
             min_audio_kbps: self.settings.min_audio_kbps,
-            max_short: None,
+            max_short: wishes::most_lines(target.quality),
         }
+    }
+}
+
+/// The name of a part: its number before the extension.
+fn numbered(name: &str, number: usize) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => format!("{stem}-{number}.{extension}"),
+        _ => format!("{name}-{number}"),
     }
 }
 
@@ -122,6 +136,8 @@ impl Fit<'_> {
     /// Videos and sound. `None`: the file is good as it is.
     pub(super) async fn moving(&self, examined: &Examined) -> Result<Option<Vec<PathBuf>>> {
         self.notes.with(|report| report.source_seconds = examined.probe.duration);
+        let target = self.target;
+        let examined = &wishes::apply(examined, &target.wish, target.audio_only, self.notes)?;
         let rules = self.media.rules(self.target);
         let plan = plan::plan(&examined.probe, examined.outline.as_ref(), self.target, &rules);
         tracing::debug!(?plan, "fitting");
@@ -143,6 +159,12 @@ impl Fit<'_> {
             meter: self.meter,
             notes: self.notes,
         };
+        if let Some(limit) = self.wants_parts(&examined.probe)
+            && let Some(parts) = video::split::split(self, &kit, limit).await?
+        {
+            self.notes.with(|report| report.path = "split");
+            return Ok(Some(parts));
+        }
         let mut failure = None;
         for step in steps {
             match self.step(&kit, step).await? {
@@ -177,6 +199,7 @@ impl Fit<'_> {
             Step::Encode { .. } => video::encode(kit, video()?).await,
             Step::CopySound(format) => sound::copy(kit, audio()?, format, &self.target.tags).await,
             Step::EncodeSound(encode) => sound::encode(kit, audio()?, encode, &self.target.tags).await,
+            Step::Gif => video::gif::make(kit, video()?).await,
         }
     }
 

@@ -184,6 +184,8 @@ pub fn forecast(offer: &Offer<'_>, target: &FitTarget, means: &Means) -> Outlook
                 let bytes = rules.limit.map_or(bytes, |limit| bytes.min(limit));
                 Outlook::EncodeSound { kbps, bytes }
             }
+            // A few seconds of pictures: any source does.
+            Step::Gif => Outlook::Picture,
             Step::Remux => continue,
         };
         return outlook;

@@ -20,6 +20,7 @@ mod slots;
 mod sound;
 mod target;
 mod video;
+mod wishes;
 mod work;
 
 use std::{
@@ -89,6 +90,7 @@ pub struct Summary {
 }
 
 /// A file that was looked into.
+#[derive(Clone)]
 struct Examined {
     source: Source,
     probe: Probe,

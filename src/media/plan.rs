@@ -46,6 +46,8 @@ pub(super) enum Step {
     CopySound(sound::Format),
     /// Encode the sound.
     EncodeSound(sound::Encode),
+    /// Make a GIF of the picture.
+    Gif,
 }
 
 /// Why a file cannot be made to fit.
@@ -117,6 +119,9 @@ pub(super) fn plan(probe: &Probe, outline: Option<&Outline>, target: &FitTarget,
     match (&probe.video, &probe.audio) {
         (None, None) if target.audio_only => Plan::Refuse(Refusal::NoSound),
         (None, None) => Plan::Refuse(Refusal::NotMedia),
+        (Some(_), _) if target.wish.gif && !target.audio_only => {
+            Plan::Make { steps: vec![Step::Gif], otherwise: Refusal::Stubborn }
+        }
         (Some(video), _) if !target.audio_only => plan_video(probe, video, outline, rules),
         (_, Some(audio)) => sound::plan(probe, audio, outline, target, rules),
         (_, None) => Plan::Refuse(Refusal::NoSound),
@@ -124,7 +129,7 @@ pub(super) fn plan(probe: &Probe, outline: Option<&Outline>, target: &FitTarget,
 }
 
 /// Whether every client plays this picture.
-fn video_plays(video: &Video) -> bool {
+pub(super) fn video_plays(video: &Video) -> bool {
     video.codec == "h264"
         && matches!(video.pix_fmt.as_str(), "yuv420p" | "yuvj420p")
         && matches!(video.profile.as_str(), "" | "Baseline" | "Constrained Baseline" | "Main" | "High")
@@ -133,14 +138,14 @@ fn video_plays(video: &Video) -> bool {
 }
 
 /// Whether every client plays this sound in an mp4.
-fn audio_plays(audio: &Audio) -> bool {
+pub(super) fn audio_plays(audio: &Audio) -> bool {
     audio.codec == "aac" && matches!(audio.profile.as_str(), "" | "LC")
 }
 
 fn plan_video(probe: &Probe, video: &Video, outline: Option<&Outline>, rules: &Rules) -> Plan {
     let seconds = probe.duration.unwrap_or(0.0);
     let fits = rules.limit.is_none_or(|limit| probe.size <= limit);
-    let picture_plays = video_plays(video);
+    let picture_plays = video_plays(video) && !probe.cut && !rules.wants_smaller(video);
     let sound_plays = probe.audio.as_ref().is_none_or(audio_plays);
     if picture_plays && sound_plays && fits && outline.is_some_and(starts_at_once) {
         return Plan::Keep;
@@ -219,6 +224,7 @@ impl Step {
             Step::CopyVideo(_) => "copy_video",
             Step::Encode { .. } => "encode",
             Step::CopySound(_) | Step::EncodeSound(_) => "audio",
+            Step::Gif => "gif",
         }
     }
 
@@ -235,6 +241,7 @@ impl Step {
                 }
             }
             Step::CopySound(_) => "copy the sound".into(),
+            Step::Gif => "make a GIF".into(),
             Step::EncodeSound(encode) if encode.kbps.is_finite() => {
                 format!("encode the sound at {:.0} kbit/s", encode.kbps)
             }

@@ -95,6 +95,9 @@ impl AttemptEnd {
 pub struct Posted {
     /// Links to messages, or paths of files.
     pub places: Vec<String>,
+    /// What the person who asked should know of the files: a damaged source, a wish that could not be followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What became of a request.

@@ -121,6 +121,9 @@ pub struct Compression {
     pub min_audio_kbps: u32,
     /// `COMPRESSION_IMAGE_MIN_QUALITY`, 1–100.
     pub image_min_quality: u8,
+    /// `COMPRESSION_OVERSIZE`: what is too large becomes several files without loss, where that works, rather than one that
+    /// is compressed.
+    pub split: bool,
     /// `COMPRESSION_VIDEO_CODEC`.
     pub video_codec: VideoCodec,
     /// `COMPRESSION_HARDWARE`.
@@ -399,6 +402,7 @@ impl Default for Settings {
                 min_video_kbps: 80,
                 min_audio_kbps: 24,
                 image_min_quality: 60,
+                split: false,
                 video_codec: VideoCodec::H264,
                 hardware: Hardware::Off,
                 animations: Animations::Mp4,

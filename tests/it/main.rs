@@ -8,6 +8,7 @@ mod discord_commands;
 mod discord_connection;
 mod discord_limits;
 mod discord_media;
+mod discord_wishes;
 mod egress;
 mod fallback;
 mod fetch_engine;

@@ -13,6 +13,7 @@ mod slots;
 mod sound;
 mod stills;
 mod videos;
+mod wishes;
 
 use std::{
     path::{Path, PathBuf},

@@ -112,6 +112,9 @@ fn details(one: &Ended, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
+    for warning in &outcome.posted.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
     if let Some(error) = &outcome.error {
         writeln!(out, "{}: {}", shorten(&one.link, 60), error.user_text())?;
         if !error.operator_text().is_empty() {

@@ -2,11 +2,11 @@
 
 use crate::{
     discord::{
-        link::{Ask, QualityChoice},
+        link::{Ask, Choice, Fields},
         request::{self, Target},
         types::{Context, Error},
     },
-    model::Options,
+    model::{AudioFormat, Quality, Speed},
 };
 
 /// Save the media of a post on the bot's server without posting it
@@ -20,17 +20,23 @@ use crate::{
     install_context = "Guild|User",
     interaction_context = "Guild|BotDm|PrivateChannel"
 )]
+#[expect(clippy::too_many_arguments, reason = "each is a field of the slash command")]
 pub async fn download_only(
     ctx: Context<'_>,
     #[description = "Link to the post or video"] url: Ask,
-    #[description = "The best picture you want"] quality: Option<QualityChoice>,
+    #[description = "The best picture you want"] quality: Option<Choice<Quality>>,
     #[description = "Only the sound"] audio_only: Option<bool>,
+    #[description = "Only the sound, as this kind of file"] audio_format: Option<Choice<AudioFormat>>,
+    #[description = "Without sound"] mute: Option<bool>,
+    #[description = "Begin here: 90, 1:30 or 1m30s"] start: Option<String>,
+    #[description = "End here, counted from the beginning of the clip"] end: Option<String>,
+    #[description = "A GIF instead of a video, at most 15 seconds"] gif: Option<bool>,
+    #[description = "Parts without loss instead of one compressed file"] split: Option<bool>,
+    #[description = "Sooner, or better looking"] speed: Option<Choice<Speed>>,
+    #[description = "At most this large, such as 5MB"] size: Option<String>,
 ) -> Result<(), Error> {
     let wish = url.0?;
-    let options = Options {
-        quality: quality.map(|choice| choice.0).or(wish.quality).unwrap_or_default(),
-        audio_only: audio_only.or(wish.audio_only).unwrap_or_default(),
-        ..Options::default()
-    };
+    let fields = Fields { quality, audio_only, audio_format, mute, start, end, gif, split, speed, size };
+    let options = fields.options(wish.wishes)?;
     request::download(ctx, wish.url, options, Target::Server).await
 }

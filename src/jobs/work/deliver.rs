@@ -7,7 +7,7 @@ use super::Work;
 use crate::{
     deliver::{self, BatchLimits, Delivered, Part, SendError, Sink, Stored},
     media::{FitProgress, FitTarget, Fitted, Party, Tags},
-    model::{Error, Kind, MediaFile, MediaMetadata, Phase, Result, UploadLimit},
+    model::{Error, Kind, MediaFile, MediaMetadata, Phase, Posted, Result, UploadLimit},
 };
 
 /// How often a delivery is fitted again because the place took less than thought.
@@ -24,7 +24,7 @@ impl Work<'_> {
         pending: &mut Vec<MediaFile>,
         metadata: &mut MediaMetadata,
         sink: &dyn Sink,
-        places: &mut Vec<String>,
+        posted: &mut Posted,
     ) -> Result<()> {
         let upload = &self.kit.parts.settings.upload;
         let batches = BatchLimits { max_files: upload.max_files_per_batch, batch_bytes: upload.batch_bytes };
@@ -32,9 +32,11 @@ impl Work<'_> {
         let (mut refits, mut parts, mut left_out, mut sent) = (0, 0, Vec::new(), Vec::new());
         // Texts about what went to the store that have not been told yet.
         let mut notes = VecDeque::new();
+        let Posted { places, warnings } = posted;
         while !pending.is_empty() {
             let limit = self.limit(sink);
             let (mut fitting, mut ready, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+            let known = warnings.len();
             for original in pending.iter() {
                 match self.fit(original, metadata, limit, all, refits).await {
                     Ok(fitted) => {
@@ -45,6 +47,8 @@ impl Work<'_> {
                             parts => fitting.extend_from_slice(parts),
                         }
                         ready.extend(fitted.files);
+                        let new = fitted.report.warnings.into_iter().filter(|warning| !warnings.contains(warning));
+                        warnings.extend(new.collect::<Vec<_>>());
                     }
                     Err(error) if *error.kind() == Kind::CannotFit => match self.store(original, sink).await? {
                         Some(link) => stored.push(link),
@@ -56,6 +60,9 @@ impl Work<'_> {
             }
             *pending = fitting;
             notes.extend(deliver::notes(&stored));
+            if let Some(warned) = deliver::warned(warnings.get(known..).unwrap_or_default()) {
+                notes.push_front(warned);
+            }
             let sizes: Vec<u64> = ready.iter().map(|file| file.size).collect();
             let plan = deliver::plan(&sizes, batches);
             for (index, range) in plan.iter().enumerate() {

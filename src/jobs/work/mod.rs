@@ -88,7 +88,7 @@ impl<'a> Work<'a> {
         // A caption may name what the post holds, so the files stand there while they are sent, too.
         metadata.files.clone_from(&pending);
         let metadata = outcome.metadata.insert(metadata);
-        let result = self.deliver(&mut pending, metadata, sink, &mut outcome.posted.places).await;
+        let result = self.deliver(&mut pending, metadata, sink, &mut outcome.posted).await;
         let wanted = match &result {
             Ok(()) => {
                 pending.clone_from(&metadata.files);

@@ -23,6 +23,8 @@ pub(in crate::media) struct Probe {
     pub tags: Tags,
     /// Further streams: other sound tracks, subtitles, data, cover art, fonts.
     pub others: usize,
+    /// Only a part of the file is wanted, which may begin between keyframes: nothing of it can be copied.
+    pub cut: bool,
 }
 
 /// A moving picture.
@@ -124,6 +126,7 @@ impl Probe {
             tags: Tags::read(tag),
             video: video.map(|stream| stream.video(start)),
             audio: audio.map(|stream| stream.audio(start)),
+            cut: false,
         }
     }
 

@@ -67,7 +67,10 @@ impl Fit<'_> {
         let Some(facts) = facts else { return self.foreign(path, sniffed, bytes).await };
         let gif_wanted = self.target.wish.gif && facts.is_animated() && facts.format != ImageFormat::Gif;
         match look::plan(&facts, bytes, self.target.max_bytes) {
-            ImagePlan::Keep if gif_wanted => self.animate(path, &facts).await,
+            // A part of it is a film of its own.
+            ImagePlan::Keep if gif_wanted || (facts.is_animated() && self.target.wish.trim.is_some()) => {
+                self.animate(path, &facts).await
+            }
             ImagePlan::Keep => self.keep(path, &facts).await,
             ImagePlan::Refuse => Err(Refusal::Oversized { width: facts.width, height: facts.height }.error()),
             ImagePlan::Animate => self.animate(path, &facts).await,

@@ -54,6 +54,7 @@ fn brief(plan: &Plan) -> String {
                     Step::Encode { .. } => "encode",
                     Step::CopySound(_) => "copy-sound",
                     Step::EncodeSound(_) => "sound",
+                    Step::Gif => "gif",
                 })
                 .collect();
             names.join(" ")

@@ -25,11 +25,11 @@ pub(in crate::media) fn plan(
 ) -> Plan {
     let seconds = probe.duration.unwrap_or(0.0);
     let wish = target.wish.audio_format;
-    let own =
-        Format::of(&audio.codec, &audio.profile).filter(|format| *format != Format::Flac && suits(wish, &audio.codec));
+    let own = Format::of(&audio.codec, &audio.profile)
+        .filter(|format| *format != Format::Flac && suits(wish, &audio.codec) && !probe.cut);
     let fits = rules.limit.is_none_or(|limit| probe.size <= limit);
     let whole = outline.is_none_or(|outline| !outline.fragmented && !outline.truncated);
-    if probe.video.is_none() && fits && plays(probe, audio, whole) && suits(wish, &audio.codec) {
+    if probe.video.is_none() && !probe.cut && fits && plays(probe, audio, whole) && suits(wish, &audio.codec) {
         return Plan::Keep;
     }
     let mut steps = Vec::new();

@@ -89,6 +89,12 @@ impl Rules {
         f64::from(self.max_short.unwrap_or(1080).clamp(2, 1080))
     }
 
+    /// Whether a picture has more lines than wanted.
+    pub(in crate::media) fn wants_smaller(&self, video: &Video) -> bool {
+        let (width, height) = video.shown();
+        self.max_short.is_some_and(|most| width.min(height).round() > f64::from(most))
+    }
+
     /// All bits a second there are, in kilobits.
     pub(in crate::media) fn total_kbps(&self, seconds: f64) -> f64 {
         self.limit.map_or(f64::INFINITY, |limit| limit as f64 * 8.0 / 1000.0 / seconds.max(0.04))

@@ -11,10 +11,12 @@
 mod advice;
 pub(super) mod budget;
 mod filters;
+pub(super) mod gif;
 pub(super) mod hardware;
 pub(super) mod preset;
 mod rate;
 mod sample;
+pub(super) mod split;
 
 use std::path::PathBuf;
 
@@ -73,6 +75,7 @@ async fn track(kit: &Kit<'_>, audio: &Audio, sound: Sound, share: Share) -> Resu
         && audio.profile == "LC"
         && audio.channels <= 2
         && audio.delay < DELAY
+        && !kit.probe.cut
         && (small || kit.rules.limit.is_none());
     let args = kit.input().arg(format!("-map 0:{} -vn -sn -dn", audio.index));
     let args = if copy { args.arg("-c:a copy") } else { args.join(encoder(audio, sound)) };

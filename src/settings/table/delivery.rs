@@ -92,6 +92,16 @@ pub(super) const SPECS: &[Spec] = &[
         ..PLAIN
     },
     Spec {
+        name: "COMPRESSION_OVERSIZE",
+        path: "compression.oversize",
+        default: Some("compress"),
+        takes: "compress or split",
+        doc: "What becomes of a video or sound that is over the limit: compress makes one file that fits, split makes up to \
+              ten parts without loss (and compresses where that cannot be done). People can ask for parts themselves.",
+        apply: |s, t| parse::one_of(t, &["compress", "split"]).map(|way| s.compression.split = way == "split"),
+        ..PLAIN
+    },
+    Spec {
         name: "COMPRESSION_VIDEO_CODEC",
         path: "compression.video_codec",
         default: Some("h264"),
