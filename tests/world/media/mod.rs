@@ -246,7 +246,7 @@ pub fn image(spec: Image) -> Media {
         ImageKind::Gif => ("gif", "image/gif"),
     };
     let noise = if noisy { "-noisy" } else { "" };
-    let path = make(&format!("image-{seed}-{width}x{height}{noise}.{extension}"), |path| {
+    let path = make(&format!("picture-{seed}-{width}x{height}{noise}.{extension}"), |path| {
         let mut ffmpeg = ffmpeg();
         ffmpeg.args(["-f", "lavfi", "-i", &picture(seed, width, height, noisy)]);
         match kind {
@@ -255,7 +255,8 @@ pub fn image(spec: Image) -> Media {
             ImageKind::Webp => ffmpeg.args(["-frames:v", "1", "-c:v", "libwebp"]),
             ImageKind::Gif => ffmpeg.args(["-t", "1", "-r", "10"]),
         };
-        run(ffmpeg.arg(path));
+        // Without a comment about the encoder: what tells nothing is delivered byte by byte.
+        run(ffmpeg.args(["-flags", "+bitexact"]).arg(path));
     });
     Media { path, mime, width, height, seconds: u32::from(kind == ImageKind::Gif) }
 }
