@@ -109,9 +109,9 @@ async fn what_has_lost_nothing_is_packed_without_loss_where_that_fits() {
         assert_eq!(streams.audio()["sample_rate"], "48000");
         assert!((streams.duration() - 20.0).abs() < 0.01, "{}", streams.duration());
     }
-    // Loud noise does not pack: it takes the lossy way after all.
+    // Loud noise packs a little worse than was hoped: it takes the lossy way after all.
     let loud = "-f lavfi -i aevalsrc=2*random(0)-1|2*random(1)-1:s=44100:d=30 -c:a pcm_s16le";
-    let (made, _) = sound(&room, &clip("loud.wav", loud), 3 * MIB, false).await;
+    let (made, _) = sound(&room, &clip("loud.wav", loud), 2_660_000, false).await;
     assert!(made.filename.ends_with(".m4a"), "{made:?}");
 }
 
