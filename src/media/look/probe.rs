@@ -154,11 +154,6 @@ impl Video {
         if self.rotation % 180 == 90 { (height, width) } else { (width, height) }
     }
 
-    /// Whether it says nothing about its colours and is large enough that players assume BT.709.
-    pub(in crate::media) fn assumed_hd(&self) -> bool {
-        !self.matrix_known && self.width.min(self.height) >= 720
-    }
-
     /// Seconds of picture, within a file of `whole` seconds.
     pub(in crate::media) fn seconds(&self, whole: f64) -> f64 {
         self.duration.filter(|seconds| *seconds > 0.0).map_or(whole, |seconds| seconds.min(whole))

@@ -49,8 +49,8 @@ fn shaped(video: &Video, picture: &Picture, number: usize) -> Vec<String> {
         ));
     }
     chain.push("setsar=1,format=yuv420p".to_owned());
-    if video.hdr || video.rgb || video.assumed_hd() {
-        // A small picture without a label would be read in the colours of standard definition.
+    if video.hdr || video.rgb {
+        // Of these the colours are known. A source that says nothing about its own stays without a label.
         chain.push("setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709".to_owned());
     }
     chain
