@@ -109,6 +109,7 @@ impl Media {
             min_video_kbps: self.settings.min_video_kbps,
             min_audio_kbps: self.settings.min_audio_kbps,
             max_short: wishes::most_lines(target.quality),
+            codec: self.settings.video_codec,
         }
     }
 }

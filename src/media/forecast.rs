@@ -61,6 +61,8 @@ pub struct Means {
     pub time_budget: Duration,
     /// Cores that one encode may use.
     pub cores: usize,
+    /// `COMPRESSION_VIDEO_CODEC`.
+    pub codec: VideoCodec,
 }
 
 impl Means {

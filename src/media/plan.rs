@@ -10,7 +10,10 @@ use super::{
     sound,
     video::budget::{self, Picture, Rate, Rules, Sound},
 };
-use crate::model::{Error, Kind};
+use crate::{
+    model::{Error, Kind},
+    settings::VideoCodec,
+};
 
 /// What is to be done with a video or sound file.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,8 +131,16 @@ pub(super) fn plan(probe: &Probe, outline: Option<&Outline>, target: &FitTarget,
     }
 }
 
-/// Whether every client plays this picture.
-pub(super) fn video_plays(video: &Video) -> bool {
+/// Whether every client plays this picture, or those that the operator answers for.
+pub(super) fn video_plays(video: &Video, codec: VideoCodec) -> bool {
+    let chosen = match codec {
+        VideoCodec::H264 => false,
+        VideoCodec::Hevc => video.codec == "hevc",
+        VideoCodec::Av1 => video.codec == "av1",
+    };
+    if chosen {
+        return matches!(video.pix_fmt.as_str(), "yuv420p" | "yuv420p10le") && !video.hdr;
+    }
     video.codec == "h264"
         && matches!(video.pix_fmt.as_str(), "yuv420p" | "yuvj420p")
         && matches!(video.profile.as_str(), "" | "Baseline" | "Constrained Baseline" | "Main" | "High")
@@ -145,7 +156,7 @@ pub(super) fn audio_plays(audio: &Audio) -> bool {
 fn plan_video(probe: &Probe, video: &Video, outline: Option<&Outline>, rules: &Rules) -> Plan {
     let seconds = probe.duration.unwrap_or(0.0);
     let fits = rules.limit.is_none_or(|limit| probe.size <= limit);
-    let picture_plays = video_plays(video) && !probe.cut && !rules.wants_smaller(video);
+    let picture_plays = video_plays(video, rules.codec) && !probe.cut && !rules.wants_smaller(video);
     let sound_plays = probe.audio.as_ref().is_none_or(audio_plays);
     if picture_plays && sound_plays && fits && outline.is_some_and(starts_at_once) {
         return Plan::Keep;

@@ -3,7 +3,10 @@
 //! The numbers come from measurements with x264: a film needs about 830 kbit/s to look decent at 1280 × 720 × 30 (CRF 28),
 //! bits grow with pixels to the power of 0.8 and with frame rate to the power of 0.75.
 
-use crate::media::probe::{Audio, Probe, Video};
+use crate::{
+    media::probe::{Audio, Probe, Video},
+    settings::VideoCodec,
+};
 
 /// The short sides tried, in pixels.
 const RUNGS: &[f64] = &[1080.0, 900.0, 720.0, 540.0, 480.0, 360.0, 288.0, 240.0, 180.0];
@@ -35,6 +38,8 @@ pub(in crate::media) struct Rules {
     pub min_audio_kbps: u32,
     /// The most pixels wanted on the short side.
     pub max_short: Option<u32>,
+    /// What videos become, and what may stay beside H.264.
+    pub codec: VideoCodec,
 }
 
 /// How to encode a sound track.
@@ -283,7 +288,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn rules(limit: u64) -> Rules {
-        Rules { limit: Some(limit), min_video_kbps: 80, min_audio_kbps: 24, max_short: None }
+        Rules { limit: Some(limit), min_video_kbps: 80, min_audio_kbps: 24, max_short: None, codec: VideoCodec::H264 }
     }
 
     fn video(width: u32, height: u32, fps: f64) -> Video {

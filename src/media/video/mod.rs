@@ -10,6 +10,7 @@
 
 mod advice;
 pub(super) mod budget;
+mod codec;
 mod filters;
 pub(super) mod gif;
 pub(super) mod hardware;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use self::{
     advice::Advice,
     budget::{DELAY, Picture, Rate, Sound},
+    codec::{Pass, Software},
     sample::Samples,
 };
 use super::{
@@ -31,13 +33,10 @@ use super::{
     sound::chain,
     work::{Kit, Made, Share, size},
 };
-use crate::model::Result;
+use crate::{model::Result, settings::VideoCodec};
 
 /// Seconds between key frames at the most: what a player must decode to jump.
 const KEY_SECONDS: f64 = 12.0;
-/// What x264's presets leave to be chosen: quantisation that adapts to the contrast of each frame, and little more than
-/// half the usual psychovisual bias, which rings at starved rates. Measured on films at equal size: +0.2 to +1.7 VMAF.
-const X264: &str = "aq-mode=2:psy-rd=0.6,0";
 /// Shares of the whole run.
 const SOUND: Share = Share { from: 0.0, to: 0.03 };
 const SAMPLES: Share = Share { from: 0.05, to: 0.18 };
@@ -52,7 +51,12 @@ pub(in crate::media) async fn remux(kit: &Kit<'_>) -> Result<Made> {
     for index in kit.probe.wanted() {
         args = args.arg(format!("-map 0:{index}"));
     }
-    kit.make(args.arg("-c copy -sn -dn").mp4(&out), out, WHOLE).await
+    kit.make(args.arg("-c copy -sn -dn").arg(tag(kit)).mp4(&out), out, WHOLE).await
+}
+
+/// The name by which Apple's players know HEVC; other codecs have one only.
+fn tag(kit: &Kit<'_>) -> &'static str {
+    if kit.probe.video.as_ref().is_some_and(|video| video.codec == "hevc") { "-tag:v hvc1" } else { "" }
 }
 
 /// Copies the picture and encodes the sound.
@@ -63,7 +67,7 @@ pub(in crate::media) async fn copy_video(kit: &Kit<'_>, video: &Video, audio: &A
     };
     let out = kit.work.join("copy.mp4");
     let args =
-        kit.input().arg("-i").path(&track).arg(format!("-map 0:{} -map 1:a -c copy -sn -dn", video.index)).mp4(&out);
+        kit.input().arg("-i").path(&track).arg(format!("-map 0:{} -map 1:a -c copy -sn -dn", video.index)).arg(tag(kit)).mp4(&out);
     kit.make(args, out, Share { from: 0.7, to: 0.96 }).await
 }
 
@@ -170,7 +174,7 @@ impl Job<'_> {
     async fn advice(&self, native: &Picture, bits: f64) -> Result<Option<Advice>> {
         let Some(mut samples) = Samples::cut(self.kit, self.video, *native, SAMPLES).await? else { return Ok(None) };
         let guess = budget::usual_crf(native, native.fps.unwrap_or(self.video.fps), bits);
-        let advice = advice::ask(&mut samples, self.video, bits, guess).await?;
+        let advice = advice::ask(&mut samples, self.video, bits * self.codec().gain(), guess).await?;
         let spent = samples.spent().as_secs_f64();
         self.kit.notes.with(|report| report.sample_seconds = Some((spent * 100.0).round() / 100.0));
         Ok(advice)
@@ -211,7 +215,7 @@ impl Job<'_> {
         (advice.speed > 0.0).then(|| preset::Work {
             frames: budget::frames(self.video, picture, self.seconds()) as f64,
             pixels: pixels(picture) / pixels(native).max(1.0),
-            speed: advice.speed,
+            speed: advice.speed / self.codec().cost(),
         })
     }
 
@@ -239,8 +243,8 @@ impl Job<'_> {
     }
 
     /// Inputs, picture and sound of a pass that makes a file.
-    fn pass(&self, picture: &Picture, rate: &str) -> Args {
-        self.with_sound(self.kit.input(), self.picture(picture).arg(rate))
+    fn pass(&self, picture: &Picture, rate: &str, pass: Pass<'_>) -> Args {
+        self.with_sound(self.kit.input(), self.picture(picture, pass).arg(rate))
     }
 
     /// Picture and sound from `input`, the picture as `picture` tells.
@@ -251,11 +255,13 @@ impl Job<'_> {
         }
     }
 
-    /// The picture's arguments: the same in both passes, or the second would not match the first.
-    fn picture(&self, picture: &Picture) -> Args {
-        self.filtered(picture, "")
-            .arg(format!("-c:v libx264 -preset {} -profile:v high -level:v 4.2", self.preset))
-            .arg(format!("-x264-params {X264} -threads {}", self.kit.runner.threads))
+    /// The picture's arguments: but for the pass the same in both, or the second would not match the first.
+    fn picture(&self, picture: &Picture, pass: Pass<'_>) -> Args {
+        self.filtered(picture, "").join(self.codec().args(self.preset, pass, self.kit.runner.threads))
+    }
+
+    fn codec(&self) -> VideoCodec {
+        self.kit.rules.codec
     }
 
     /// What every encoder is given: the filters, with `more` behind them, and the times of frames.

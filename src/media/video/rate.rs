@@ -1,11 +1,15 @@
 //! Reaches the limit from below: two passes at a rate, or a search for the quality where bits hardly follow the rate.
 //! Nothing over the limit leaves here, and the best file under it is kept while a better one is tried.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use super::{
     Job,
     budget::{self, Picture},
+    codec::{Pass, Software},
 };
 use crate::{
     media::{
@@ -41,9 +45,14 @@ impl Job<'_> {
     /// Two passes at `bits` a second.
     pub(super) async fn two_passes(&self, picture: &Picture, bits: f64) -> Result<Made> {
         let seconds = self.seconds();
-        let real = match self.first_pass(picture, bits).await? {
-            Ok(real) => real,
-            Err(made) => return Ok(made),
+        let (log, passes) = (self.kit.work.join("pass"), self.codec().has_passes());
+        let real = if passes {
+            match self.first_pass(picture, bits, &log).await? {
+                Ok(real) => real,
+                Err(made) => return Ok(made),
+            }
+        } else {
+            Real { seconds, frames: budget::frames(self.video, picture, seconds) }
         };
         let mut bits = bits;
         if (real.seconds - seconds).abs() > 0.03 * seconds {
@@ -56,7 +65,7 @@ impl Job<'_> {
         let mut kept = None;
         for attempt in 0..=RETRIES {
             let began = Instant::now();
-            let args = self.pass(picture, &rate(bits)).arg("-pass 2 -passlogfile").one(self.log());
+            let args = self.pass(picture, &rate(bits), if passes { Pass::Second(&log) } else { Pass::Single });
             self.kit.notes.attempt();
             let written = match self.kit.run(args.mp4(&out), self.kit.file_cap(), self.second).await? {
                 Ended::Well(_) => size(&out).await,
@@ -91,17 +100,20 @@ impl Job<'_> {
     }
 
     /// The first pass, shared by all tries at this size.
-    async fn first_pass(&self, picture: &Picture, bits: f64) -> Result<std::result::Result<Real, Made>> {
+    async fn first_pass(
+        &self,
+        picture: &Picture,
+        bits: f64,
+        log: &Path,
+    ) -> Result<std::result::Result<Real, Made>> {
         let blocks = u64::from(picture.width.div_ceil(16)) * u64::from(picture.height.div_ceil(16));
         let stats = budget::frames(self.video, picture, self.seconds()).saturating_mul(blocks * STATS_BYTES + 1024);
         let args = self
             .kit
             .input()
-            .join(self.picture(picture))
+            .join(self.picture(picture, Pass::First(log)))
             .arg("-an")
             .arg(rate(bits))
-            .arg("-pass 1 -passlogfile")
-            .one(self.log())
             .arg("-f null /dev/null");
         Ok(match self.kit.run(args, stats.saturating_add(64 << 20), self.first).await? {
             Ended::Well(tick) if tick.frames > 0 => {
@@ -119,7 +131,8 @@ impl Job<'_> {
         let out = self.kit.work.join("quality.mp4");
         let Some(limit) = self.kit.rules.limit else {
             self.kit.notes.attempt();
-            let args = self.pass(picture, &format!("-crf {crf:.1}")).mp4(&out);
+            let crf = self.codec().crf(crf);
+            let args = self.pass(picture, &format!("-crf {crf:.1}"), Pass::Single).mp4(&out);
             return self.kit.make(args, out, self.whole()).await;
         };
         let mut search =
@@ -128,7 +141,7 @@ impl Job<'_> {
         for _ in 0..SEARCHES {
             self.kit.notes.attempt();
             let cap = limit.saturating_mul(3).saturating_add(1 << 20);
-            let args = self.pass(picture, &format!("-crf {crf:.2}")).mp4(&out);
+            let args = self.pass(picture, &format!("-crf {:.2}", self.codec().crf(crf)), Pass::Single).mp4(&out);
             let written = match self.kit.run(args, cap, self.whole()).await? {
                 Ended::Well(_) => size(&out).await,
                 Ended::TooBig => cap,
@@ -150,15 +163,12 @@ impl Job<'_> {
         Share { from: self.first.from, to: self.second.to }
     }
 
-    async fn keep(&self, out: &std::path::Path) -> Result<PathBuf> {
+    async fn keep(&self, out: &Path) -> Result<PathBuf> {
         let kept = self.kit.work.join("kept.mp4");
         tokio::fs::rename(out, &kept).await?;
         Ok(kept)
     }
 
-    fn log(&self) -> PathBuf {
-        self.kit.work.join("pass")
-    }
 }
 
 /// A search over CRF.
