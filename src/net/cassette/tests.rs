@@ -72,3 +72,38 @@ fn a_folder_without_a_recording_or_with_a_broken_one_is_refused() {
     assert!(refused().contains("001.json"));
     assert!(Cassette::record(dir.path(), str::to_owned, false).is_err(), "nothing is overwritten");
 }
+
+#[test]
+fn an_answer_is_given_to_the_same_question_only_and_in_the_order_of_the_recording() {
+    let url = Url::parse("https://a.example/1").unwrap();
+    let exchange = |method: &str, range: Option<&str>, status| Exchange {
+        format: FORMAT,
+        request: Asked {
+            method: method.to_owned(),
+            url: url.clone(),
+            headers: range.map(|range| ("range".to_owned(), range.to_owned())).into_iter().collect(),
+            body: None,
+        },
+        response: Answered { status, url: url.clone(), headers: Vec::new(), body: Body::Text("x".to_owned()) },
+    };
+    let part = Some("bytes=0-9");
+    let player = Player::new(vec![
+        exchange("GET", part, 206),
+        exchange("HEAD", None, 204),
+        exchange("GET", None, 200),
+        exchange("GET", None, 404),
+    ]);
+    let ask = |method: reqwest::Method, range: Option<&'static str>| {
+        let mut request = Request::new(method, url.clone());
+        if let Some(range) = range {
+            request.headers_mut().insert("range", reqwest::header::HeaderValue::from_static(range));
+        }
+        player.answer(&request).map(|response| response.status().as_u16())
+    };
+    let (get, head) = (reqwest::Method::GET, reqwest::Method::HEAD);
+    assert_eq!(ask(head.clone(), None).unwrap(), 204);
+    assert_eq!(ask(get.clone(), part).unwrap(), 206);
+    // In their order, and the last one as often as it is asked for.
+    assert_eq!([(); 3].map(|()| ask(get.clone(), None).unwrap()), [200, 404, 404]);
+    assert!(ask(head, part).is_err() && ask(reqwest::Method::POST, None).is_err(), "nobody asked that");
+}

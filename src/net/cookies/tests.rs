@@ -52,6 +52,8 @@ fn a_request_carries_what_its_address_may_see() {
     assert_eq!(header("https://x.com/").as_deref(), Some("auth_token=value-x"));
     assert_eq!(header("https://api.x.com/1.1/x").as_deref(), Some("auth_token=value-x; ct0=value-api"));
     assert_eq!(header("https://api.x.com/1.10").as_deref(), Some("auth_token=value-x"));
+    assert_eq!(header("https://netflix.com/").as_deref(), Some("NetflixId=value-n"));
+    assert_eq!(header("https://www.netflix.com/"), None, "it is for its own host only");
     for nothing in ["http://x.com/", "https://notx.com/", "https://x.com.evil.example/", "https://www.reddit.com/"] {
         assert_eq!(header(nothing), None, "{nothing}");
     }
