@@ -16,10 +16,11 @@ use super::{
         budget::{self, Rules},
         preset,
     },
+    wishes,
 };
 use crate::{
     model::{Protocol, Rendition, Streams},
-    settings::Compression,
+    settings::{Compression, VideoCodec},
 };
 
 /// The short side of a picture that nobody tells the size of, in pixels.
@@ -75,6 +76,7 @@ impl Means {
             preset: settings.preset.clone(),
             time_budget: settings.time_budget,
             cores: (cores / settings.max_concurrent.max(1)).max(1),
+            codec: settings.video_codec,
         }
     }
 }
@@ -144,7 +146,8 @@ pub fn forecast(offer: &Offer<'_>, target: &FitTarget, means: &Means) -> Outlook
         limit: target.max_bytes,
         min_video_kbps: means.min_video_kbps,
         min_audio_kbps: means.min_audio_kbps,
-        max_short: target.quality.max_height(),
+        max_short: wishes::most_lines(target.quality),
+        codec: means.codec,
     };
     let (probe, outline) = imagined(offer, target);
     let steps = match plan::plan(&probe, outline.as_ref(), target, &rules) {

@@ -14,6 +14,7 @@ fn means() -> Means {
         preset: Some("medium".into()),
         time_budget: std::time::Duration::from_secs(120),
         cores: 2,
+        codec: crate::settings::VideoCodec::H264,
     }
 }
 

@@ -13,6 +13,7 @@ fn means() -> Means {
         preset: Some("medium".into()),
         time_budget: Duration::from_secs(120),
         cores: 2,
+        codec: crate::settings::VideoCodec::H264,
     }
 }
 

@@ -36,7 +36,13 @@ fn front() -> Outline {
 }
 
 fn decide(probe: &Probe, outline: Option<&Outline>, limit: Option<u64>, audio_only: bool) -> Plan {
-    let rules = Rules { limit, min_video_kbps: 80, min_audio_kbps: 24, max_short: None, codec: crate::settings::VideoCodec::H264 };
+    let rules = Rules {
+        limit,
+        min_video_kbps: 80,
+        min_audio_kbps: 24,
+        max_short: None,
+        codec: crate::settings::VideoCodec::H264,
+    };
     plan(probe, outline, &FitTarget { audio_only, ..FitTarget::at_most(limit) }, &rules)
 }
 

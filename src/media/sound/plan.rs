@@ -108,7 +108,13 @@ mod tests {
     }
 
     fn brief(probe: &Probe, wish: AudioFormat) -> String {
-        let rules = Rules { limit: Some(10 * MIB), min_video_kbps: 80, min_audio_kbps: 24, max_short: None, codec: crate::settings::VideoCodec::H264 };
+        let rules = Rules {
+            limit: Some(10 * MIB),
+            min_video_kbps: 80,
+            min_audio_kbps: 24,
+            max_short: None,
+            codec: crate::settings::VideoCodec::H264,
+        };
         let target =
             FitTarget { wish: FitWish { audio_format: wish, ..FitWish::default() }, ..FitTarget::at_most(10 * MIB) };
         match decide(probe, None, &target, &rules) {

@@ -157,7 +157,13 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn rules(limit: impl Into<Option<u64>>) -> Rules {
-        Rules { limit: limit.into(), min_video_kbps: 80, min_audio_kbps: 24, max_short: None, codec: crate::settings::VideoCodec::H264 }
+        Rules {
+            limit: limit.into(),
+            min_video_kbps: 80,
+            min_audio_kbps: 24,
+            max_short: None,
+            codec: crate::settings::VideoCodec::H264,
+        }
     }
 
     fn pcm(channels: u32, sample_rate: u32) -> Audio {

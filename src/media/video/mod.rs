@@ -66,8 +66,13 @@ pub(in crate::media) async fn copy_video(kit: &Kit<'_>, video: &Video, audio: &A
         other => return Ok(other),
     };
     let out = kit.work.join("copy.mp4");
-    let args =
-        kit.input().arg("-i").path(&track).arg(format!("-map 0:{} -map 1:a -c copy -sn -dn", video.index)).arg(tag(kit)).mp4(&out);
+    let args = kit
+        .input()
+        .arg("-i")
+        .path(&track)
+        .arg(format!("-map 0:{} -map 1:a -c copy -sn -dn", video.index))
+        .arg(tag(kit))
+        .mp4(&out);
     kit.make(args, out, Share { from: 0.7, to: 0.96 }).await
 }
 

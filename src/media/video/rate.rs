@@ -100,12 +100,7 @@ impl Job<'_> {
     }
 
     /// The first pass, shared by all tries at this size.
-    async fn first_pass(
-        &self,
-        picture: &Picture,
-        bits: f64,
-        log: &Path,
-    ) -> Result<std::result::Result<Real, Made>> {
+    async fn first_pass(&self, picture: &Picture, bits: f64, log: &Path) -> Result<std::result::Result<Real, Made>> {
         let blocks = u64::from(picture.width.div_ceil(16)) * u64::from(picture.height.div_ceil(16));
         let stats = budget::frames(self.video, picture, self.seconds()).saturating_mul(blocks * STATS_BYTES + 1024);
         let args = self
@@ -168,7 +163,6 @@ impl Job<'_> {
         tokio::fs::rename(out, &kept).await?;
         Ok(kept)
     }
-
 }
 
 /// A search over CRF.

@@ -112,7 +112,7 @@ fn form(kit: &Kit<'_>, audio_only: bool) -> Option<Form> {
         return None;
     }
     match (&probe.video, &probe.audio) {
-        (Some(video), sound) if !audio_only => (plan::video_plays(video)
+        (Some(video), sound) if !audio_only => (plan::video_plays(video, kit.rules.codec)
             && !kit.rules.wants_smaller(video)
             && sound.as_ref().is_none_or(plan::audio_plays))
         .then_some(Form { extension: "mp4", muxer: "mp4", options: "movflags=+faststart" }),
