@@ -301,6 +301,13 @@ mod tests {
     async fn never_more_are_at_work_than_there_are_slots() {
         let slots = Slots::new(3);
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        /// Somebody at work: counted out however that ends.
+        struct AtWork(Arc<AtomicUsize>);
+        impl Drop for AtWork {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, SeqCst);
+            }
+        }
         let tasks: Vec<_> = (0..200_u64)
             .map(|number| {
                 let (slots, now, most) = (slots.clone(), now.clone(), most.clone());
@@ -308,8 +315,9 @@ mod tests {
                     for _ in 0..5 {
                         let slot = slots.acquire(Party::Guild(number % 7), |_| ()).await;
                         most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                        let at_work = AtWork(now.clone());
                         tokio::task::yield_now().await;
-                        now.fetch_sub(1, SeqCst);
+                        drop(at_work);
                         drop(slot);
                     }
                 })

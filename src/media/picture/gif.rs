@@ -67,7 +67,8 @@ impl Fit<'_> {
         }
         let palette = self.work.join("palette.png");
         let (trial, out) = (self.work.join("trial.gif"), self.work.join("picture.gif"));
-        let (mut under, mut over): (Option<(f64, u64)>, Option<(f64, u64)>) = (None, None);
+        let mut under: Option<(f64, u64)> = None;
+        let mut over: Option<(f64, u64)> = None;
         let mut rate = (FIRST_PIXELS / pixels).min(1.0);
         let mut last = None;
         for attempt in 0..TRIES {

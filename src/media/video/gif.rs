@@ -1,7 +1,7 @@
 //! A GIF of a clip, as large as the limit allows: one palette for all of it, few frames a second, and a width that is
 //! searched downwards until it fits.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{budget::Picture, filters};
 use crate::{
@@ -54,7 +54,7 @@ pub(in crate::media) async fn make(kit: &Kit<'_>, video: &Video) -> Result<Made>
     Ok(if found { Made::File(best) } else { Made::Over })
 }
 
-async fn run(kit: &Kit<'_>, video: &Video, width: f64, out: &PathBuf, share: Share) -> Result<Ended> {
+async fn run(kit: &Kit<'_>, video: &Video, width: f64, out: &Path, share: Share) -> Result<Ended> {
     let args = kit
         .input()
         .arg("-filter_complex")

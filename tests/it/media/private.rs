@@ -119,8 +119,8 @@ fn has_secret(path: &Path) -> bool {
 #[tokio::test]
 async fn a_picture_that_fits_is_kept_to_the_pixel_without_what_it_tells() {
     let room = Room::new();
-    let files: [(&str, fn(u8) -> Vec<u8>); 3] =
-        [("told.jpg", phone_jpeg), ("told.png", told_png), ("told.webp", told_webp)];
+    type Make = fn(u8) -> Vec<u8>;
+    let files: [(&str, Make); 3] = [("told.jpg", phone_jpeg), ("told.png", told_png), ("told.webp", told_webp)];
     for (name, told) in files {
         for turned in [false, true] {
             let bytes = told(if turned { 6 } else { 1 });

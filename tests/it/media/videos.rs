@@ -51,7 +51,7 @@ async fn no_limit_is_ever_passed_and_little_of_it_is_wasted() {
 
 #[tokio::test]
 async fn an_encode_that_comes_out_too_large_is_repeated_lower() {
-    // A still picture that jumps twice a second, as a scrolled page does: two passes miss their rate by far.
+    // A still picture that jumps twice a second, as a scrolled page does: bits hardly follow the quality.
     let page = clip(
         "page.png",
         "-f lavfi -i color=gray:s=320x360,noise=alls=100:all_seed=1,scale=640:720:flags=neighbor -frames:v 1",
@@ -66,14 +66,10 @@ async fn an_encode_that_comes_out_too_large_is_repeated_lower() {
     let room = Room::new();
     for limit in [100_000, 150_000, 200_000] {
         let (made, streams) = room.video(&path, limit).await;
-        assert!(made.size as f64 > limit as f64 * 0.85, "{} of {limit}", made.size);
+        assert!(made.size as f64 > limit as f64 * 0.9, "{} of {limit}", made.size);
         assert!((streams.duration() - 6.0).abs() < 0.2);
     }
-    assert!(
-        log.text().contains("too large: trying lower"),
-        "nothing overshot: this test tests nothing\n{}",
-        log.text()
-    );
+    assert!(log.text().contains("a quality tried"), "nothing overshot: this test tests nothing\n{}", log.text());
 }
 
 #[tokio::test]
