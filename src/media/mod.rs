@@ -188,7 +188,7 @@ impl Media {
         Ok(probe)
     }
 
-    /// Probes a file; one that does not tell its length is copied into a container that does.
+    /// Probes a file; one that does not tell its length, or a doubtful one, is copied into a container that does.
     async fn examine(&self, path: &Path, dir: &Path, cancel: &CancellationToken) -> Result<Examined> {
         let source = Source::file(path);
         let probe = self.probe(&source, dir, cancel).await?;
@@ -205,7 +205,8 @@ impl Media {
             None
         };
         let silent = probe.video.is_none() && probe.audio.is_none();
-        if probe.duration.is_some() || silent || probe.is_oversized() {
+        let timed = probe.duration.is_some() && !probe.is_doubtful();
+        if timed || silent || probe.is_oversized() {
             return Ok(Examined { source, probe, outline });
         }
         let fixed = dir.join("timed.mkv");
@@ -220,6 +221,8 @@ impl Media {
                     return Ok(Examined { source, probe, outline });
                 }
             }
+            // A doubtful length is better than none.
+            _ if probe.duration.is_some() => return Ok(Examined { source, probe, outline }),
             Ended::TooBig => {}
             Ended::Badly(error) => return Err(ffmpeg::unreadable(&error)),
         }

@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use crate::media::{ffmpeg::MAX_PIXELS, sound::Tags};
 
+/// Bits a second: no broadcast has so few.
+const DOUBTFUL_BITS: f64 = 150_000.0;
+
 /// What a file holds. Only what planning and encoding need.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::media) struct Probe {
@@ -139,6 +142,14 @@ impl Probe {
     /// Whether a frame is larger than we decode.
     pub(in crate::media) fn is_oversized(&self) -> bool {
         self.video.as_ref().is_some_and(|v| u64::from(v.width) * u64::from(v.height) > MAX_PIXELS)
+    }
+
+    /// Whether its length is doubtful. Transport and program streams tell none: ffprobe takes the time between the first
+    /// and the last stamp, which jump where recordings were joined. Hardly any bits for that time give it away.
+    pub(in crate::media) fn is_doubtful(&self) -> bool {
+        let stream = self.container.split(',').any(|name| matches!(name, "mpegts" | "mpeg" | "mpegvideo"));
+        let starved = self.duration.is_some_and(|seconds| self.size as f64 * 8.0 / seconds < DOUBTFUL_BITS);
+        stream && self.video.is_some() && starved
     }
 
     /// Whether the container is mp4 or one of its relatives.

@@ -155,24 +155,36 @@ impl Job<'_> {
                 return Ok(made);
             }
         }
-        if comfortable {
+        let searched = comfortable || advice.stiff();
+        let made = if comfortable {
             self.note(picture, "crf");
-            return self.by_quality(picture, rate::BEST_CRF, advice.slope).await;
-        }
-        if advice.stiff() {
+            self.by_quality(picture, rate::BEST_CRF, advice.slope).await?
+        } else if advice.stiff() {
             self.note(picture, "crf");
-            return self.by_quality(picture, advice.crf + 0.7, advice.slope).await;
+            self.by_quality(picture, advice.crf + 0.7, advice.slope).await?
+        } else {
+            self.note(picture, "2pass");
+            let frames = budget::frames(self.video, picture, self.seconds());
+            let bits = self.kit.rules.video_bits(self.sound_bytes, frames, self.seconds()).unwrap_or(bits).max(1000.0);
+            self.two_passes(picture, bits).await?
+        };
+        if matches!(made, Made::Over) { self.smaller(picture, advice.crf, searched).await } else { Ok(made) }
+    }
+
+    /// A search for the quality at this size (unless it was `searched`), then at smaller ones, for what keeps coming out over the limit: there are
+    /// pictures whose bits no quality brings down.
+    async fn smaller(&self, picture: &Picture, crf: f64, searched: bool) -> Result<Made> {
+        let short = f64::from(picture.width.min(picture.height));
+        let rungs = [1.0, 0.7, 0.5, 0.3].map(|scale| budget::scaled(self.video, short * scale, picture.fps));
+        for rung in rungs.into_iter().skip(usize::from(searched)) {
+            tracing::info!(?rung, "every try came out over the limit: searching the quality");
+            self.note(&rung, "crf");
+            let made = self.by_quality(&rung, (crf + 1.0).min(36.0), advice::SLOPE).await?;
+            if !matches!(made, Made::Over) {
+                return Ok(made);
+            }
         }
-        self.note(picture, "2pass");
-        let frames = budget::frames(self.video, picture, self.seconds());
-        let bits = self.kit.rules.video_bits(self.sound_bytes, frames, self.seconds()).unwrap_or(bits).max(1000.0);
-        let made = self.two_passes(picture, bits).await?;
-        if !matches!(made, Made::Over) {
-            return Ok(made);
-        }
-        tracing::info!("two passes overshoot every time: searching the quality");
-        self.note(picture, "crf");
-        self.by_quality(picture, advice.crf + 1.0, advice.slope).await
+        Ok(Made::Over)
     }
 
     /// What samples say about `bits` a second. `None`: there are none, or they say nothing.

@@ -149,6 +149,9 @@ impl Job<'_> {
                 break;
             }
             tracing::info!(crf, written, limit, "a quality tried");
+            if kept.is_none() && search.is_stuck(written as f64 / limit as f64) {
+                break;
+            }
             crf = search.next(crf, written.saturating_sub(self.sound_bytes).max(1) as f64);
         }
         Ok(kept.map_or(Made::Over, |(path, _)| Made::File(path)))
@@ -174,6 +177,14 @@ struct Quality {
 }
 
 impl Quality {
+    /// Whether the last two tries say that no quality will do: hardly fewer bytes for clearly less of it.
+    fn is_stuck(&self, over: f64) -> bool {
+        match self.points.as_slice() {
+            [.., (c1, b1), (c2, b2)] => c2 - c1 > 1.0 && over > 1.01 && b1 / b2 < 1.0 + 0.02 * (c2 - c1),
+            _ => false,
+        }
+    }
+
     /// The next CRF after `crf` gave `bytes`.
     fn next(&mut self, crf: f64, bytes: f64) -> f64 {
         self.points.push((crf, bytes));
