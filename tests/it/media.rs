@@ -24,7 +24,7 @@ use boss_bot::{
     media::{FitProgress, FitTarget, Fitted, Media},
     model::{MediaFile, Result},
     net::Egress,
-    settings::{Compression, Network, Settings},
+    settings::{Compression, Network, Settings, VideoCodec},
     tools::Tools,
 };
 use serde_json::Value;

@@ -32,7 +32,7 @@ const AIM: f64 = 0.985;
 /// The best quality worth its bytes: what is lost cannot be seen.
 pub(super) const BEST_CRF: f64 = 17.0;
 /// An encode that took less than this may be repeated to use room that was left.
-const CHEAP_SECONDS: f64 = 4.0;
+const CHEAP_SECONDS: f64 = 12.0;
 
 /// What the first pass taught.
 #[derive(Clone, Copy)]
@@ -149,10 +149,13 @@ impl Job<'_> {
                 break;
             }
             tracing::info!(crf, written, limit, "a quality tried");
-            if kept.is_none() && search.is_stuck(written as f64 / limit as f64) {
+            let next = search.next(crf, written.saturating_sub(self.sound_bytes).max(1) as f64);
+            let stuck = kept.is_none() && search.is_stuck(written as f64 / limit as f64);
+            // The worst quality there is, once more, would give the same file.
+            if stuck || (next - crf).abs() < 0.01 {
                 break;
             }
-            crf = search.next(crf, written.saturating_sub(self.sound_bytes).max(1) as f64);
+            crf = next;
         }
         Ok(kept.map_or(Made::Over, |(path, _)| Made::File(path)))
     }

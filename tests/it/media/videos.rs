@@ -73,6 +73,38 @@ async fn an_encode_that_comes_out_too_large_is_repeated_lower() {
 }
 
 #[tokio::test]
+async fn a_picture_whose_bits_no_quality_brings_down_is_made_smaller() {
+    let path = clip(
+        "life.mp4",
+        &format!(
+            "-f lavfi -i life=s=160x90:r=30:ratio=0.3:seed=1,scale=640:360:flags=bilinear,format=yuv420p -t 5 {H264}"
+        ),
+    );
+    let room = Room::new();
+    let (_, streams) = room.video(&path, 60_000).await;
+    assert!(streams.size().1 < 360 && (streams.duration() - 5.0).abs() < 0.2, "{:?}", streams.size());
+}
+
+#[tokio::test]
+async fn the_codec_that_an_operator_answers_for_is_made_and_kept() {
+    for (codec, name, tag) in [(VideoCodec::Hevc, "hevc", "hvc1"), (VideoCodec::Av1, "av1", "av01")] {
+        let room = Room::with(|settings| {
+            settings.video_codec = codec;
+            settings.preset = Some("veryfast".into());
+        });
+        let target = FitTarget::at_most(300_000);
+        let made = room.fit_to(&noisy(), target.clone()).await.unwrap();
+        let streams = Streams::of(&made.path);
+        let video = streams.video();
+        assert_eq!((&video["codec_name"], &video["codec_tag_string"]), (&name.into(), &tag.into()));
+        assert!(made.size <= 300_000 && made.size > 240_000, "{name}: {} bytes", made.size);
+        assert!((streams.duration() - 6.0).abs() < 0.2, "{name}: {} s", streams.duration());
+        // What fits already stays.
+        assert_eq!(room.fit_to(&made.path, target).await.unwrap().path, made.path);
+    }
+}
+
+#[tokio::test]
 async fn no_more_encodes_run_at_once_than_allowed() {
     let room = Room::with(|settings| {
         settings.max_concurrent = 1;
