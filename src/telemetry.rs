@@ -131,6 +131,7 @@ impl Redaction {
             secrets.extend(params.map(|(_, value)| value.expose_secret().to_owned()));
         }
         secrets.extend(settings.network.proxy.iter().filter_map(|proxy| proxy.password().map(str::to_owned)));
+        secrets.extend(settings.database.url.password());
         secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
         let sessions = Sessions::new(settings);
         let files = sessions.files().into_iter().map(|(_, path)| (path.to_owned(), None)).collect();

@@ -4,6 +4,7 @@
 //! work; the others wait, and servers and people take turns. The way of one request is in `work/`.
 
 mod folder;
+pub mod store;
 mod work;
 
 use std::{

@@ -13,7 +13,7 @@ use url::Url;
 use super::{
     parse,
     resilience::PLATFORM_KEYS,
-    schema::{PlatformSettings, Settings},
+    schema::{DatabaseUrl, PlatformSettings, Settings},
     sources::{self, Given},
     table::{COOKIES_FILE, COOKIES_FROM_BROWSER, PLATFORM_SPECS, SPECS, USE_API_CLIENT},
 };
@@ -209,6 +209,9 @@ fn apply(
     if !won.contains_key("tools.dir") {
         settings.tools.dir = settings.tools.data_dir.join("tools");
     }
+    if !won.contains_key("database.url") {
+        settings.database.url = DatabaseUrl::Sqlite(settings.tools.data_dir.join("boss-bot.db"));
+    }
     entries.extend(PLATFORM_SPECS.iter().filter_map(|spec| {
         let path = format!("platforms.{}.{}", spec.platform, spec.key);
         (!won.contains_key(&path)).then(|| Entry {
@@ -308,6 +311,7 @@ mod tests {
         for path in [&mut expected.downloads.dir, &mut expected.tools.data_dir, &mut expected.tools.dir] {
             *path = std::path::absolute(&*path).unwrap();
         }
+        expected.database.url = DatabaseUrl::Sqlite(std::path::absolute("data/boss-bot.db").unwrap());
         assert_eq!(format!("{:#?}", loaded.settings), format!("{expected:#?}"));
         assert_eq!(loaded.warnings, Vec::<String>::new());
         assert!(loaded.entries.iter().all(|entry| entry.source == "default"));

@@ -4,11 +4,16 @@
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
+use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 use url::Url;
+
+use super::schema::DatabaseUrl;
 
 /// What was expected instead.
 pub(super) type Parsed<T> = Result<T, String>;
@@ -225,6 +230,24 @@ pub(super) fn proxy(text: &str) -> Parsed<Url> {
     Ok(url)
 }
 
+/// A database: `sqlite:PATH`, or the address of a PostgreSQL server.
+pub(super) fn database(text: &str) -> Parsed<DatabaseUrl> {
+    let expected = || "expected sqlite:PATH, or postgres://user:password@host/database".to_owned();
+    if let Some(file) = text.strip_prefix("sqlite:") {
+        let file = file.strip_prefix("//").unwrap_or(file);
+        // SQLite would keep these in memory, where a restart loses them.
+        return match file {
+            "" | ":memory:" => Err(expected()),
+            _ => path(file).map(DatabaseUrl::Sqlite),
+        };
+    }
+    let server = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    match PgConnectOptions::from_str(text) {
+        Ok(_) if server => Ok(DatabaseUrl::Postgres(SecretString::from(text))),
+        _ => Err(expected()),
+    }
+}
+
 /// `host:port` to connect to. A name is looked up once, at start.
 pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
     let expected = || "expected host:port such as 127.0.0.1:8443".to_owned();
@@ -362,6 +385,21 @@ mod tests {
         assert!(proxy("http://127.0.0.1:3128").is_ok() && proxy("http://user:pw@proxy.lan:8080/").is_ok());
         for text in ["127.0.0.1:3128", "socks5://a:1", "http://a/b", "http://a/?q"] {
             assert!(proxy(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn databases_are_files_that_last_or_servers() {
+        for (text, file) in [("sqlite:/var/a b.db", "/var/a b.db"), ("sqlite:///var/a.db", "/var/a.db")] {
+            let DatabaseUrl::Sqlite(path) = database(text).unwrap() else { panic!("{text}") };
+            assert_eq!(path, PathBuf::from(file));
+        }
+        let url = database("postgres://bot:p%40ss-word@db.lan/jobs?sslmode=require").unwrap();
+        assert_eq!(url.password().as_deref(), Some("p@ss-word"));
+        assert!(!format!("{url:?}").contains("ss-word"), "{url:?}");
+        assert_eq!(database("postgresql:///jobs?host=/run&password=hidden").unwrap().password().unwrap(), "hidden");
+        for text in ["boss-bot.db", "sqlite:", "sqlite::memory:", "mysql://a/b", "postgres:", "postgres://a:x"] {
+            assert!(database(text).is_err(), "{text}");
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub resilience: Resilience,
     /// External programs.
     pub tools: ToolsSettings,
+    /// Where jobs are kept.
+    pub database: DatabaseSettings,
     /// Logging.
     pub log: Log,
     /// Per platform, by its short name.
@@ -321,6 +323,35 @@ pub struct ToolsSettings {
     pub warm_idle: Duration,
 }
 
+/// Where jobs are kept.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// `DATABASE_URL`, default the file `boss-bot.db` in `DATA_DIR`.
+    pub url: DatabaseUrl,
+    /// `DATABASE_KEEP_DAYS`: how long jobs that have ended stay.
+    pub keep: Duration,
+}
+
+/// Which database.
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, as its address, which may hold a password.
+    Postgres(SecretString),
+}
+
+impl DatabaseUrl {
+    /// The password in it, if there is one.
+    pub fn password(&self) -> Option<String> {
+        let Self::Postgres(url) = self else { return None };
+        let url = Url::parse(url.expose_secret()).ok()?;
+        let in_query = || url.query_pairs().find(|(key, _)| key == "password").map(|(_, value)| value.into_owned());
+        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        url.password().map(decoded).or_else(in_query)
+    }
+}
+
 /// Logging.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -425,6 +456,10 @@ impl Default for Settings {
                 ffprobe: None,
                 warm: true,
                 warm_idle: Duration::from_secs(600),
+            },
+            database: DatabaseSettings {
+                url: DatabaseUrl::Sqlite("data/boss-bot.db".into()),
+                keep: Duration::from_secs(30 * 24 * 3600),
             },
             log: Log { level: "info".into(), json: false },
             platforms: BTreeMap::new(),

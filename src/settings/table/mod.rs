@@ -67,6 +67,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("cache", "Remembered answers"),
     ("resilience", "Timeouts, retries, breakers and rates"),
     ("tools", "External programs and kept data"),
+    ("database", "The database of jobs"),
     ("log", "Logging"),
 ];
 

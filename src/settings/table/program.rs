@@ -92,6 +92,26 @@ pub(super) const SPECS: &[Spec] = &[
         ..NUMBER
     },
     Spec {
+        name: "DATABASE_URL",
+        path: "database.url",
+        example: "postgres://boss-bot:password@db.lan/boss-bot",
+        takes: "sqlite:PATH or postgres://…",
+        secret: true,
+        doc: "Where jobs and statistics are kept. Unset: the SQLite file `boss-bot.db` in DATA_DIR, which needs no setup and \
+              serves one machine. A PostgreSQL server serves several bots at once.",
+        apply: |s, t| parse::database(t).map(|url| s.database.url = url),
+        ..PLAIN
+    },
+    Spec {
+        name: "DATABASE_KEEP_DAYS",
+        path: "database.keep_days",
+        default: Some("30"),
+        takes: "number, 1 to 3650",
+        doc: "How many days jobs that have ended stay in the database. Statistics by day stay for good.",
+        apply: |s, t| parse::number(t, 1, 3650).map(|days: u64| s.database.keep = parse::hours(days * 24)),
+        ..NUMBER
+    },
+    Spec {
         name: "LOG_LEVEL",
         path: "log.level",
         default: Some("info"),

@@ -1,0 +1,211 @@
+//! Every statement of the store. One text serves both engines; where they must differ, the engine adds to it
+//! (`engine.rs`: how a transaction begins, how a change wakes workers elsewhere).
+//!
+//! A statement that changes a job names in its `WHERE` the state that it may leave, and a running job's lease: a change that
+//! is not allowed changes nothing, whoever asks for it and however late.
+
+use super::types::{Filter, State};
+
+/// What [`claimed jobs`](CLAIM) and [`listed ones`](ROW) have in common is small: each names its columns.
+macro_rules! row {
+    () => {
+        "id, state, paused, cancel_asked, group_key, user_id, guild_id, channel_id, platform, priority, created_at, run_at, \
+         started_at, finished_at, attempts, max_attempts, lease_until, worker, phase, fraction, request, address, method, \
+         error_code, error_text, outcome, files, bytes, took_ms"
+    };
+}
+
+/// 1 id, 2 source, 3 key, 4 group, 5 user, 6 guild, 7 channel, 8 platform, 9 priority, 10 now, 11 run_at, 12 max_attempts,
+/// 13 request, 14 address. No row: the source (or the id) is known.
+pub(super) const ENQUEUE: &str = "INSERT INTO jobs (id, source, job_key, group_key, user_id, guild_id, channel_id, \
+    platform, priority, state, created_at, run_at, max_attempts, request, address) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING id";
+
+/// 1 id, 2 now, 3 address. Only before the first attempt: afterwards its worker keeps the address.
+pub(super) const RELEASE: &str = "UPDATE jobs SET run_at = $2, address = $3 \
+    WHERE id = $1 AND state = 'queued' AND started_at IS NULL RETURNING id";
+
+/// 1 now, 2 lease, 3 lease_until, 4 worker, 5 the most of a group.
+///
+/// May run: what is queued and due, and what runs under a lapsed lease. A lapsed job without attempts left comes first, to be
+/// ended, whatever the limits. Of the others: priority, then whose group runs least, then age. Paused jobs, those of groups at
+/// their limit, and those whose key is at work are passed over.
+pub(super) const CLAIM: &str = "WITH \
+    active AS (SELECT group_key, job_key FROM jobs WHERE state = 'running' AND lease_until > $1), \
+    busy AS (SELECT group_key, count(*) AS jobs FROM active GROUP BY group_key), \
+    open AS ( \
+        SELECT id, group_key, guild_id, job_key, priority, created_at, paused, 0 AS spent \
+        FROM jobs WHERE state = 'queued' AND run_at <= $1 \
+        UNION ALL \
+        SELECT id, group_key, guild_id, job_key, priority, created_at, paused, \
+            CASE WHEN attempts >= max_attempts THEN 1 ELSE 0 END \
+        FROM jobs WHERE state = 'running' AND lease_until <= $1), \
+    pick AS ( \
+        SELECT open.id FROM open LEFT JOIN busy ON busy.group_key = open.group_key \
+        WHERE open.spent = 1 OR (open.paused = 0 AND coalesce(busy.jobs, 0) < $5 \
+            AND NOT EXISTS (SELECT 1 FROM active WHERE active.job_key = open.job_key) \
+            AND NOT EXISTS (SELECT 1 FROM job_pauses p WHERE p.guild_id = 0 OR p.guild_id = open.guild_id)) \
+        ORDER BY open.spent DESC, open.priority DESC, coalesce(busy.jobs, 0), open.created_at, open.id LIMIT 1) \
+    UPDATE jobs SET \
+        state = CASE WHEN state = 'running' AND attempts >= max_attempts THEN 'needs_attention' ELSE 'running' END, \
+        finished_at = CASE WHEN state = 'running' AND attempts >= max_attempts THEN $1 END, \
+        lease = CASE WHEN state = 'running' AND attempts >= max_attempts THEN NULL ELSE CAST($2 AS TEXT) END, \
+        lease_until = CASE WHEN state = 'running' AND attempts >= max_attempts THEN NULL ELSE CAST($3 AS BIGINT) END, \
+        worker = CASE WHEN state = 'running' AND attempts >= max_attempts THEN worker ELSE $4 END, \
+        attempts = CASE WHEN state = 'running' AND attempts >= max_attempts THEN attempts ELSE attempts + 1 END, \
+        started_at = coalesce(started_at, $1) \
+    WHERE id = (SELECT id FROM pick) AND (state = 'queued' OR (state = 'running' AND lease_until <= $1)) \
+    RETURNING id, state, attempts, max_attempts, request, address, \
+        (SELECT count(*) FROM job_parts WHERE job_parts.job = jobs.id) AS parts";
+
+/// 1 id.
+pub(super) const PARTS: &str =
+    "SELECT number, state, message_id, channel_id, files FROM job_parts WHERE job = $1 ORDER BY number";
+
+/// 1 id, 2 lease, 3 lease_until, 4 phase, 5 fraction. A lapsed lease that nobody has taken over lives again.
+pub(super) const BEAT: &str = "UPDATE jobs SET lease_until = $3, phase = $4, fraction = $5 \
+    WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING cancel_asked";
+
+/// 1 id, 2 lease, 3 address.
+pub(super) const READDRESS: &str =
+    "UPDATE jobs SET address = $3 WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id";
+
+/// 1 id, 2 lease: whether the lease holds. In a transaction nobody can take the job over after this until its end.
+pub(super) const HOLD: &str =
+    "UPDATE jobs SET lease = lease WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id";
+
+/// 1 id, 2 number, 3 state, 4 message, 5 channel, 6 files. No row: it was sent already, and that does not change.
+pub(super) const PART: &str = "INSERT INTO job_parts (job, number, state, message_id, channel_id, files) \
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (job, number) DO UPDATE SET state = excluded.state, \
+    message_id = excluded.message_id, channel_id = excluded.channel_id, files = excluded.files \
+    WHERE job_parts.state <> 'sent' OR excluded.state = 'sent' RETURNING number";
+
+/// 1 id, 2 lease, 3 now, 4 the state asked for, 5 run_at, 6 platform, 7 method, 8 error_code, 9 error_text, 10 outcome,
+/// 11 files, 12 bytes, 13 took_ms. To be queued again takes an attempt left and nobody who wants it to stop.
+pub(super) const FINISH: &str = "UPDATE jobs SET \
+        state = CASE WHEN $4 <> 'queued' THEN $4 WHEN cancel_asked = 1 THEN 'cancelled' \
+            WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END, \
+        finished_at = CASE WHEN $4 = 'queued' AND cancel_asked = 0 AND attempts < max_attempts THEN NULL ELSE CAST($3 AS BIGINT) END, \
+        run_at = coalesce($5, run_at), lease = NULL, lease_until = NULL, phase = NULL, fraction = NULL, \
+        platform = coalesce($6, platform), method = $7, error_code = $8, error_text = $9, outcome = $10, \
+        files = $11, bytes = $12, took_ms = $13 \
+    WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING state";
+
+/// 1 id, 2 lease, 3 now. The attempt does not count. What somebody wants stopped is not queued again.
+pub(super) const GIVE_BACK: &str = "UPDATE jobs SET \
+        state = CASE WHEN cancel_asked = 1 THEN 'cancelled' ELSE 'queued' END, \
+        finished_at = CASE WHEN cancel_asked = 1 THEN CAST($3 AS BIGINT) END, \
+        attempts = attempts - 1, lease = NULL, lease_until = NULL, phase = NULL, fraction = NULL \
+    WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id, state";
+
+/// 1 id, 2 now.
+pub(super) const CANCEL: &str = "UPDATE jobs SET cancel_asked = 1, \
+        finished_at = CASE WHEN state = 'queued' THEN CAST($2 AS BIGINT) END, \
+        state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END \
+    WHERE id = $1 AND state IN ('queued', 'running') RETURNING id, state";
+
+/// 1 id.
+pub(super) const IS_CANCEL_ASKED: &str = "SELECT cancel_asked FROM jobs WHERE id = $1";
+
+/// 1 id. Adds a job that has just ended to its day.
+pub(super) const TALLY: &str = "INSERT INTO job_days \
+        (day, guild_id, platform, method, state, error_code, jobs, files, bytes, took_ms) \
+    SELECT finished_at / 86400000, coalesce(guild_id, 0), platform, coalesce(method, ''), state, coalesce(error_code, ''), \
+        1, files, bytes, took_ms FROM jobs WHERE id = $1 AND finished_at IS NOT NULL \
+    ON CONFLICT (day, guild_id, platform, method, state, error_code) DO UPDATE SET jobs = job_days.jobs + 1, \
+        files = job_days.files + excluded.files, bytes = job_days.bytes + excluded.bytes, \
+        took_ms = job_days.took_ms + excluded.took_ms";
+
+/// 1 id, 2 now. How many of those that may run have their turn before this one, if nothing ends and nothing is added: each
+/// claim takes one of the group that runs least, so a group's second job comes after the first ones of all others.
+pub(super) const AHEAD: &str = "WITH \
+    busy AS (SELECT group_key, count(*) AS jobs FROM jobs WHERE state = 'running' AND lease_until > $2 GROUP BY group_key), \
+    line AS (SELECT open.id, open.priority, open.created_at, coalesce(busy.jobs, 0) + row_number() OVER ( \
+            PARTITION BY open.group_key ORDER BY open.priority DESC, open.created_at, open.id) AS turn \
+        FROM jobs open LEFT JOIN busy ON busy.group_key = open.group_key \
+        WHERE open.state = 'queued' AND (open.id = $1 OR (open.run_at <= $2 AND open.paused = 0 \
+            AND NOT EXISTS (SELECT 1 FROM job_pauses p WHERE p.guild_id = 0 OR p.guild_id = open.guild_id)))) \
+    SELECT (SELECT count(*) FROM line WHERE line.priority > me.priority OR (line.priority = me.priority \
+        AND (line.turn < me.turn OR (line.turn = me.turn AND (line.created_at < me.created_at \
+        OR (line.created_at = me.created_at AND line.id < me.id)))))) AS ahead \
+    FROM line me WHERE me.id = $1";
+
+/// 1 id, 2 whether (0 or 1).
+pub(super) const PAUSE_JOB: &str =
+    "UPDATE jobs SET paused = $2 WHERE id = $1 AND paused <> $2 AND state IN ('queued', 'running') RETURNING id";
+
+/// 1 server or 0, 2 now.
+pub(super) const PAUSE: &str =
+    "INSERT INTO job_pauses (guild_id, since) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING guild_id";
+
+/// 1 server or 0.
+pub(super) const RESUME: &str = "DELETE FROM job_pauses WHERE guild_id = $1 RETURNING guild_id";
+
+/// One job. 1 id.
+pub(super) const ROW: &str = concat!("SELECT ", row!(), " FROM jobs WHERE id = $1");
+
+/// Jobs by state. What has ended is counted by day, because that does not take longer the more there are.
+pub(super) const COUNTS: &str = "SELECT state, paused, count(*) AS jobs FROM jobs WHERE state IN ('queued', 'running') \
+    GROUP BY state, paused \
+    UNION ALL SELECT state, 0 AS paused, CAST(sum(jobs) AS BIGINT) AS jobs FROM job_days GROUP BY state";
+
+/// 1 server or none, 2 first day.
+pub(super) const STATS: &str = "SELECT day, platform, method, state, error_code, CAST(sum(jobs) AS BIGINT) AS jobs, \
+    CAST(sum(files) AS BIGINT) AS files, CAST(sum(bytes) AS BIGINT) AS bytes, CAST(sum(took_ms) AS BIGINT) AS took_ms \
+    FROM job_days WHERE ($1 IS NULL OR guild_id = $1) AND day >= $2 GROUP BY day, platform, method, state, error_code";
+
+/// 1 the moment before which they ended, 2 how many at once: a long lock would hold up everybody.
+pub(super) const TIDY: &str = "DELETE FROM jobs WHERE id IN \
+    (SELECT id FROM jobs WHERE finished_at IS NOT NULL AND finished_at < $1 ORDER BY finished_at LIMIT $2) \
+    AND finished_at IS NOT NULL RETURNING id";
+
+/// Everything above, for the test that prepares each.
+#[cfg(test)]
+pub(super) const ALL: &[&str] = &[
+    ENQUEUE,
+    RELEASE,
+    CLAIM,
+    PARTS,
+    BEAT,
+    READDRESS,
+    HOLD,
+    PART,
+    FINISH,
+    GIVE_BACK,
+    CANCEL,
+    IS_CANCEL_ASKED,
+    TALLY,
+    AHEAD,
+    PAUSE_JOB,
+    PAUSE,
+    RESUME,
+    ROW,
+    COUNTS,
+    STATS,
+    TIDY,
+];
+
+/// The page of a filter: its values are bound in the order guild, user, before, as far as they are there; then the limit.
+pub(super) fn list(filter: &Filter) -> String {
+    let mut sql = concat!("SELECT ", row!(), " FROM jobs").to_owned();
+    let (mut wanted, mut bound) = (Vec::new(), 0);
+    if !filter.states.is_empty() {
+        let words: Vec<String> = filter.states.iter().map(|state: &State| format!("'{}'", state.word())).collect();
+        wanted.push(format!("state IN ({})", words.join(", ")));
+    }
+    for (column, there) in [
+        ("guild_id =", filter.guild.is_some()),
+        ("user_id =", filter.user.is_some()),
+        ("id <", filter.before.is_some()),
+    ] {
+        if there {
+            bound += 1;
+            wanted.push(format!("{column} ${bound}"));
+        }
+    }
+    if !wanted.is_empty() {
+        sql.push_str(&format!(" WHERE {}", wanted.join(" AND ")));
+    }
+    sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", bound + 1));
+    sql
+}

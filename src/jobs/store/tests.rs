@@ -1,0 +1,100 @@
+//! What only this room can see: every statement on freshly migrated databases of both kinds, and that their tables agree.
+
+use std::collections::BTreeSet;
+
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqlSafeStr, SqliteConnection};
+
+use super::{
+    Filter, JobStore, State,
+    engine::{CANCELLING, WAKING},
+    migrate, sql, sqlite,
+};
+use crate::settings::DatabaseUrl;
+
+#[path = "../../../tests/world/postgres.rs"]
+mod server;
+
+/// Freshly migrated databases of both kinds.
+async fn fresh() -> (tempfile::TempDir, SqliteConnection, PgConnection) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("boss-bot.db");
+    JobStore::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap().close().await;
+    let url = server::database().await;
+    JobStore::open(&DatabaseUrl::Postgres(SecretString::from(url.as_str()))).await.unwrap().close().await;
+    let lite = SqliteConnection::connect_with(&sqlite::options(&file)).await.unwrap();
+    (dir, lite, PgConnection::connect(&url).await.unwrap())
+}
+
+/// Filters with and without each condition.
+fn filters() -> impl Iterator<Item = Filter> {
+    (0..16).map(|bits: u32| Filter {
+        states: if bits & 1 == 0 { vec![] } else { State::ALL.to_vec() },
+        guild: (bits & 2 != 0).then_some(1),
+        user: (bits & 4 != 0).then_some(2),
+        before: (bits & 8 != 0).then(|| "id".to_owned()),
+        limit: 0,
+    })
+}
+
+#[tokio::test]
+async fn every_statement_can_be_prepared_on_both_engines() {
+    let (_dir, mut lite, mut pg) = fresh().await;
+    let lists: Vec<String> = filters().map(|filter| sql::list(&filter)).collect();
+    assert_eq!(lists.iter().collect::<BTreeSet<_>>().len(), 16, "each filter has a text of its own");
+    let both: Vec<String> = sql::ALL.iter().map(|sql| (*sql).to_owned()).chain(lists).collect();
+    let waking = WAKING.values().chain([&*CANCELLING]).cloned();
+    for text in &both {
+        let prepared = (&mut lite).prepare(AssertSqlSafe(text.clone()).into_sql_str()).await;
+        assert!(prepared.is_ok(), "SQLite: {:?}: {text}", prepared.err());
+    }
+    for text in both.iter().cloned().chain(waking) {
+        let prepared = (&mut pg).prepare(AssertSqlSafe(text.clone()).into_sql_str()).await;
+        assert!(prepared.is_ok(), "PostgreSQL: {:?}: {text}", prepared.err());
+    }
+}
+
+#[tokio::test]
+async fn tables_columns_and_indexes_are_the_same_on_both_engines() {
+    let (_dir, mut lite, mut pg) = fresh().await;
+    let of_lite = sqlx::query(
+        "SELECT m.name, c.name, lower(c.type), CASE c.\"notnull\" WHEN 1 THEN 'NO' ELSE 'YES' END, c.dflt_value \
+         FROM sqlite_schema m, pragma_table_info(m.name) c \
+         WHERE m.type = 'table' AND m.name LIKE 'job%'",
+    );
+    let of_pg = sqlx::query(
+        "SELECT table_name::text, column_name::text, data_type::text, is_nullable::text, column_default::text \
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name LIKE 'job%'",
+    );
+    // What PostgreSQL tells apart is one type in SQLite.
+    let kind = |name: &str| match name {
+        "bigint" => "integer".to_owned(),
+        "double precision" => "real".to_owned(),
+        other => other.to_owned(),
+    };
+    let default = |value: Option<String>| value.map(|value| value.trim_matches('\'').replace("'::bigint", ""));
+    let mut columns = [BTreeSet::new(), BTreeSet::new()];
+    for row in of_lite.fetch_all(&mut lite).await.unwrap() {
+        let text = |index: usize| row.get::<String, _>(index);
+        columns[0].insert((text(0), text(1), kind(&text(2)), text(3), default(row.get(4))));
+    }
+    for row in of_pg.fetch_all(&mut pg).await.unwrap() {
+        let text = |index: usize| row.get::<String, _>(index);
+        columns[1].insert((text(0), text(1), kind(&text(2)), text(3), default(row.get(4))));
+    }
+    assert!(columns[0].len() > 40, "{columns:?}");
+    assert_eq!(columns[0], columns[1]);
+
+    let of_lite =
+        sqlx::query("SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE 'jobs\\_%' ESCAPE '\\'");
+    let of_pg =
+        sqlx::query("SELECT indexname::text FROM pg_indexes WHERE tablename = 'jobs' AND indexname !~ '_(pkey|key)$'");
+    let lite: BTreeSet<String> = of_lite.fetch_all(&mut lite).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let pg: BTreeSet<String> = of_pg.fetch_all(&mut pg).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(lite.len() >= 5 && lite == pg, "{lite:?} {pg:?}");
+}
+
+#[test]
+fn both_engines_have_migrations_of_the_same_numbers() {
+    assert!(migrate::numbers_agree());
+}
