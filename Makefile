@@ -15,7 +15,7 @@ demo: tools  ## Show the main job: real bot, real tools, stand-in Discord and we
 play: tools  ## A page that looks like a Discord channel: paste links, watch what the bot does
 	@cargo run --quiet --locked --example play
 
-test: tools  ## All tests (the first run installs Chromium and strace, which some of them use)
+test: tools  ## All tests (the first run installs Chromium, strace and PostgreSQL, which some of them use)
 	@scripts/prerequisites test
 ifdef NEXTEST
 	cargo nextest run --locked

@@ -10,6 +10,7 @@ mod fetch;
 mod idle;
 mod link;
 mod picture;
+mod queue;
 mod resolve;
 mod upload;
 mod warm;
@@ -45,6 +46,9 @@ fn main() {
         }
         if is_wanted("picture") {
             lines.extend(picture::measure().await);
+        }
+        if is_wanted("queue") {
+            lines.extend(queue::measure().await);
         }
         if is_wanted("upload") {
             lines.extend(upload::measure().await);

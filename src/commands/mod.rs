@@ -7,6 +7,7 @@ mod bars;
 mod cache;
 mod completions;
 mod config;
+mod db;
 mod doctor;
 mod explain;
 mod fetch;
@@ -138,6 +139,8 @@ enum Command {
     Strategies(strategies::Args),
     /// Show or clear what is remembered of links
     Cache(cache::Args),
+    /// Check the database of jobs, copy it, or put a copy back
+    Db(db::Args),
     /// Check that everything the bot needs is there
     Doctor(doctor::Args),
     /// Show or check the settings
@@ -177,6 +180,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         | Command::Explain(_)
         | Command::Strategies(_)
         | Command::Cache(_)
+        | Command::Db(_)
         | Command::NewPlatform(_)
         | Command::Completions(_) => {}
     }
@@ -196,6 +200,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Cache(args) => {
             output::warn(&loaded.warnings);
             cache::execute(&args, &loaded.settings)
+        }
+        Command::Db(args) => {
+            output::warn(&loaded.warnings);
+            telemetry::init(&loaded.settings, quiet(&loaded));
+            with_runtime(|| db::execute(args, loaded.settings))
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);

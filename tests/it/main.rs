@@ -15,6 +15,7 @@ mod fetch_engine;
 mod fetch_faults;
 mod fetch_streams;
 mod hazards;
+mod jobs_store;
 mod links;
 mod media;
 mod platforms;

@@ -7,6 +7,7 @@ pub mod bot;
 pub mod discord;
 pub mod media;
 pub mod platforms;
+pub mod postgres;
 pub mod samples;
 pub mod stage;
 pub mod tls;

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::{super::Exit, super::output::size, Finding};
 use crate::{
     app::App,
+    jobs::store::{StoreError, care},
     model::{Result, Tool},
     net::SessionState,
     platforms,
-    settings::Settings,
+    settings::{DatabaseUrl, Settings},
     tools::{
         process::{self, Limits, Line, Spawn},
         provision,
@@ -52,13 +53,14 @@ const FFMPEG_ADVICE: &str = "install ffmpeg (Debian, Ubuntu: apt-get install ffm
 /// Everything, in the order a person would look.
 pub(super) async fn all(app: &App) -> Vec<Finding> {
     let settings = &app.settings;
-    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, hardware, runtime, token) = tokio::join!(
+    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, hardware, runtime, database, token) = tokio::join!(
         extractor(app, Tool::YtDlp),
         extractor(app, Tool::GalleryDl),
         ffmpeg(app),
         ffprobe(app),
         hardware(app),
         javascript(),
+        database(&settings.database.url),
         token(app),
     );
     let mut found = vec![yt_dlp, gallery_dl, ffmpeg, ffprobe];
@@ -67,6 +69,7 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
     found.push(folder("downloads", "DOWNLOAD_DIR", &settings.downloads.dir));
     found.push(folder("data", "DATA_DIR", &settings.tools.data_dir));
     found.push(space(settings));
+    found.push(database);
     found.extend(store(app));
     found.extend(app.strategy.sessions().files().into_iter().map(|(_, path)| cookies(path)));
     found.extend(sessions(app));
@@ -248,6 +251,21 @@ fn space(settings: &Settings) -> Finding {
         _ if free < SPACE_NONE => Finding::fail("disk", Exit::Settings, found, advice),
         _ if free < SPACE_TIGHT => Finding::warn("disk", found, advice),
         _ => Finding::ok("disk", found),
+    }
+}
+
+async fn database(url: &DatabaseUrl) -> Finding {
+    match care::check(url).await {
+        Ok(checked) => Finding::ok("database", format!("{}: {}", checked.place, size(checked.bytes))),
+        // No fault before the first start.
+        Err(StoreError::Missing(path)) => {
+            Finding::ok("database", format!("{} comes with the first start", path.display()))
+        }
+        Err(StoreError::Fresh) => Finding::ok("database", "empty; its tables come with the first start"),
+        Err(error) => {
+            let advice = "`boss-bot db check` looks at it alone; docs/operating.md says more";
+            Finding::fail("database", Exit::Settings, error.to_string(), advice)
+        }
     }
 }
 

@@ -76,18 +76,20 @@ impl From<Option<f32>> for Arg {
 
 impl From<&str> for Arg {
     fn from(value: &str) -> Self {
-        Self::Text(Some(value.to_owned()))
+        // PostgreSQL refuses a zero in a text, and tools may say anything.
+        Self::Text(Some(value.replace('\0', "")))
     }
 }
 
 impl From<Option<String>> for Arg {
     fn from(value: Option<String>) -> Self {
-        Self::Text(value)
+        value.as_deref().map_or(Self::Text(None), Self::from)
     }
 }
 
 impl From<&Value> for Arg {
     fn from(value: &Value) -> Self {
+        // JSON writes a zero as an escape.
         Self::Text(Some(value.to_string()))
     }
 }
@@ -198,6 +200,15 @@ impl Tx {
         })
     }
 
+    /// Ends it as if it had never been. Dropping it does the same, only later: its locks are held until then.
+    pub(super) async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
     pub(super) async fn commit(self) -> Result<()> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
@@ -226,7 +237,7 @@ impl Engine {
     pub(super) async fn begin(&self, begin: Begin) -> Result<Tx> {
         Ok(match self {
             // Not deferred: a reader that becomes a writer later may find that it has read what is no more, and must fail.
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await.map_err(in_line)?),
             Self::Postgres(pool) => Tx::Postgres(match begin {
                 Begin::Plain => pool.begin().await?,
                 Begin::Claim => pool.begin_with(super::postgres::BEGIN_CLAIM).await?,
@@ -289,7 +300,16 @@ impl Engine {
 }
 
 async fn lite(pool: &SqlitePool, sql: SqlStr, args: Vec<Arg>) -> Result<Vec<Row>> {
-    Ok(bound!(Sqlite, sql, args).fetch_all(pool).await?.into_iter().map(Row::Sqlite).collect())
+    let rows = bound!(Sqlite, sql, args).fetch_all(pool).await.map_err(in_line)?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
+}
+
+/// There is no server to be reached where a connection to a file does not become free.
+fn in_line(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::PoolTimedOut => StoreError::Held("writes of this program stand in line for too long".into()),
+        other => other.into(),
+    }
 }
 
 async fn pg(pool: &PgPool, sql: SqlStr, args: Vec<Arg>) -> Result<Vec<Row>> {

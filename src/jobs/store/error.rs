@@ -14,6 +14,12 @@ pub enum StoreError {
     /// The file is something else.
     #[error("{} is not a database of boss-bot: move it away, or set DATABASE_URL to another place", .0.display())]
     NotADatabase(PathBuf),
+    /// There is no such file.
+    #[error("there is no database at {}: the bot makes one at its first start", .0.display())]
+    Missing(PathBuf),
+    /// There is nothing in it.
+    #[error("the database is empty: the bot makes its tables at its first start")]
+    Fresh,
     /// Its content contradicts itself.
     #[error(
         "the database is damaged ({0}): stop the bot, look with `boss-bot db check`, and put a backup back with `boss-bot db restore`"

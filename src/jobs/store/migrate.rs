@@ -42,15 +42,48 @@ fn migrator(texts: &'static [(i64, &'static str, &'static str)]) -> Migrator {
 /// Migrates a file. The connection waits for its lock as long as its `busy_timeout` says.
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    migrator(SQLITE).run(&mut *tx).await.map_err(told)?;
+    // `run` takes whatever gives a connection, and so much freedom cannot be sent between threads.
+    migrator(SQLITE).run_direct(None, &mut *tx, false).await.map_err(told)?;
     Ok(tx.commit().await?)
 }
 
 /// Migrates a server's database.
 pub(super) async fn postgres(connection: &mut PgConnection) -> Result<()> {
     let mut tx = connection.begin_with(super::postgres::BEGIN_MIGRATION).await?;
-    migrator(POSTGRES).run(&mut *tx).await.map_err(told)?;
+    migrator(POSTGRES).run_direct(None, &mut *tx, false).await.map_err(told)?;
     Ok(tx.commit().await?)
+}
+
+/// How many tables there are.
+const TABLES_OF_SQLITE: &str = "SELECT count(*) FROM sqlite_schema";
+const TABLES_OF_POSTGRES: &str = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()";
+
+/// Which migrations have run.
+const VERSION: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
+
+/// The version of a file's tables.
+pub(super) async fn version_of_sqlite(connection: &mut SqliteConnection) -> Result<i64> {
+    let tables = sqlx::query_scalar(TABLES_OF_SQLITE).fetch_one(&mut *connection).await?;
+    usable(tables, sqlx::query_scalar(VERSION).fetch_one(connection).await)
+}
+
+/// The version of a server's tables.
+pub(super) async fn version_of_postgres(connection: &mut PgConnection) -> Result<i64> {
+    let tables = sqlx::query_scalar(TABLES_OF_POSTGRES).fetch_one(&mut *connection).await?;
+    usable(tables, sqlx::query_scalar(VERSION).fetch_one(connection).await)
+}
+
+fn usable(tables: i64, found: Result<Option<i64>, sqlx::Error>) -> Result<i64> {
+    let found = found.map_err(|error| match StoreError::from(error) {
+        _ if tables == 0 => StoreError::Fresh,
+        StoreError::Other(told) => StoreError::Foreign(told),
+        other => other,
+    })?;
+    match found {
+        Some(found) if found > known() => Err(StoreError::Newer { found, known: known() }),
+        Some(found) => Ok(found),
+        None => Err(StoreError::Foreign("no migration has run".into())),
+    }
 }
 
 fn told(error: MigrateError) -> StoreError {

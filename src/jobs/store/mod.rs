@@ -17,6 +17,7 @@
 //!
 //! It knows nothing of what a job does: requests, addresses and outcomes are JSON.
 
+pub mod care;
 mod engine;
 mod error;
 mod migrate;
@@ -51,6 +52,9 @@ use engine::{Begin, Engine, Row, Tx, args, id_of, one};
 /// A worker that hears of nothing looks all the same this often: for jobs whose time has come, for lapsed leases, and for
 /// what another process has put into a SQLite file.
 pub const POLL: Duration = Duration::from_millis(500);
+
+/// How long an operation is waited for. It goes on all the same: whether it comes to its end is for the database to say.
+const ANSWER: Duration = Duration::from_secs(40);
 
 /// Cancels that may wait to be heard.
 const UNHEARD_CANCELS: usize = 256;
@@ -177,7 +181,10 @@ impl JobStore {
                 let _ = store.give_back(&claimed.id, &claimed.lease).await;
             }
         });
-        asked.await.unwrap_or_else(|_| Err(StoreError::Other("a claim broke".into())))
+        match timeout(ANSWER, asked).await {
+            Ok(claimed) => claimed.unwrap_or_else(|_| Err(StoreError::Other("a claim broke".into()))),
+            Err(_) => Err(no_answer()),
+        }
     }
 
     /// Says that the worker is alive and how far it has come, and extends its lease to `for_` from now.
@@ -317,7 +324,7 @@ impl JobStore {
         let mut heard = self.inner.cancels.subscribe();
         loop {
             // Asked before this began to listen, or while it could not keep up.
-            let asked = self.inner.engine.read(sql::IS_CANCEL_ASKED, args![id]).await;
+            let asked = self.inner.read(sql::IS_CANCEL_ASKED, args![id]).await;
             let asked = asked.ok().and_then(one).is_some_and(|row| row.flag("cancel_asked").unwrap_or(false));
             if asked {
                 return;
@@ -339,7 +346,7 @@ impl JobStore {
     /// # Errors
     /// When the database fails.
     pub async fn ahead(&self, id: &str) -> Result<Option<usize>> {
-        let row = one(self.inner.engine.read(sql::AHEAD, args![id, now()]).await?);
+        let row = one(self.inner.read(sql::AHEAD, args![id, now()]).await?);
         row.map(|row| Ok(usize::try_from(row.int("ahead")?).unwrap_or_default())).transpose()
     }
 
@@ -413,8 +420,10 @@ impl JobStore {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let done = tokio::spawn(work(self.inner.clone())).await;
-        done.unwrap_or_else(|broken| Err(StoreError::Other(format!("an operation broke: {broken}"))))
+        match timeout(ANSWER, tokio::spawn(work(self.inner.clone()))).await {
+            Ok(done) => done.unwrap_or_else(|broken| Err(StoreError::Other(format!("an operation broke: {broken}")))),
+            Err(_) => Err(no_answer()),
+        }
     }
 }
 
@@ -431,6 +440,16 @@ impl Inner {
         Ok(rows)
     }
 
+    /// A statement that only reads.
+    async fn read(&self, sql: &'static str, values: Vec<engine::Arg>) -> Result<Vec<Row>> {
+        timeout(ANSWER, self.engine.read(sql, values)).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// The same for a text that was put together, from our own words only.
+    async fn read_built(&self, sql: String, values: Vec<engine::Arg>) -> Result<Vec<Row>> {
+        timeout(ANSWER, self.engine.read_built(sql, values)).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
     /// Wakes a worker of this process. PostgreSQL wakes those of all processes by itself.
     fn rang(&self) {
         if let Engine::Sqlite { .. } = self.engine {
@@ -444,7 +463,10 @@ impl Inner {
             let word = uuid::Uuid::new_v4().simple().to_string();
             let mut tx = self.engine.begin(Begin::Claim).await?;
             let values = args![now, word.as_str(), until(now, lease), worker, per_group];
-            let Some(row) = one(tx.rows(sql::CLAIM, values).await?) else { return Ok(None) };
+            let Some(row) = one(tx.rows(sql::CLAIM, values).await?) else {
+                tx.rollback().await?;
+                return Ok(None);
+            };
             let id = id_of(&row)?;
             let state = row.word("state", State::of)?;
             if state != State::Running {
@@ -489,6 +511,10 @@ fn part_of(row: &Row) -> Result<PartRow> {
         channel: row.discord("channel_id")?,
         files: row.json("files")?,
     })
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Unreachable(format!("no answer for {} s", ANSWER.as_secs()))
 }
 
 fn millis(duration: Duration) -> i64 {

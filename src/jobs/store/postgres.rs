@@ -65,10 +65,12 @@ pub(super) async fn open(
                 Ok(true)
             })
         })
-        .connect_with(options)
+        // A statement, or a program that was halted in the middle of a transaction, holds up nobody for ever.
+        .connect_with(options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")]))
         .await?;
     let mut listener = PgListener::connect_with(&pool).await?;
-    listener.listen_all([WORK, CANCELS]).await?;
+    listener.listen(WORK).await?;
+    listener.listen(CANCELS).await?;
     let listening = tokio::spawn(async move {
         loop {
             match listener.try_recv().await {

@@ -152,7 +152,7 @@ pub(super) const COUNTS: &str = "SELECT state, paused, count(*) AS jobs FROM job
 /// 1 server or none, 2 first day.
 pub(super) const STATS: &str = "SELECT day, platform, method, state, error_code, CAST(sum(jobs) AS BIGINT) AS jobs, \
     CAST(sum(files) AS BIGINT) AS files, CAST(sum(bytes) AS BIGINT) AS bytes, CAST(sum(took_ms) AS BIGINT) AS took_ms \
-    FROM job_days WHERE ($1 IS NULL OR guild_id = $1) AND day >= $2 GROUP BY day, platform, method, state, error_code";
+    FROM job_days WHERE (CAST($1 AS BIGINT) IS NULL OR guild_id = $1) AND day >= $2 GROUP BY day, platform, method, state, error_code";
 
 /// 1 the moment before which they ended, 2 how many at once: a long lock would hold up everybody.
 pub(super) const TIDY: &str = "DELETE FROM jobs WHERE id IN \

@@ -73,18 +73,28 @@ pub(super) async fn open(path: &Path) -> Result<(Engine, File)> {
 
 /// Makes folder and file, readable by their owner only, and takes the lock that many may hold.
 fn prepare(path: &Path) -> Result<File> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| StoreError::of_file(folder, &error))?;
-    }
-    let lock = lock_file(path)?;
-    lock.try_lock_shared().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::Held("a backup is being put back".into()),
-        TryLockError::Error(error) => StoreError::of_file(path, &error),
-    })?;
+    make_folder(path)?;
+    let lock = share(path, "opened")?;
     // SQLite gives its log the mode of the file.
     let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     made.map_err(|error| StoreError::of_file(path, &error))?;
+    Ok(lock)
+}
+
+/// Makes the folder of a database where it is not there.
+pub(super) fn make_folder(path: &Path) -> Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| StoreError::of_file(folder, &error))
+}
+
+/// Takes the lock that many may hold, and a restore alone.
+pub(super) fn share(path: &Path, what: &str) -> Result<File> {
+    let lock = lock_file(path)?;
+    lock.try_lock_shared().map_err(|error| match error {
+        TryLockError::WouldBlock => StoreError::Held(format!("a copy is being put back, so it cannot be {what}")),
+        TryLockError::Error(error) => StoreError::of_file(path, &error),
+    })?;
     Ok(lock)
 }
 

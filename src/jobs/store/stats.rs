@@ -107,7 +107,7 @@ impl JobStore {
     /// # Errors
     /// When the database fails.
     pub async fn get(&self, id: &str) -> Result<Option<JobRow>> {
-        one(self.inner.engine.read(sql::ROW, args![id]).await?).as_ref().map(job).transpose()
+        one(self.inner.read(sql::ROW, args![id]).await?).as_ref().map(job).transpose()
     }
 
     /// A page of jobs, newest first.
@@ -121,7 +121,7 @@ impl JobStore {
         values.extend(filter.before.as_deref().map(Into::into));
         let limit = if filter.limit == 0 { Filter::MOST } else { filter.limit.min(Filter::MOST) };
         values.push((limit as i64).into());
-        self.inner.engine.read_built(sql::list(&filter), values).await?.iter().map(job).collect()
+        self.inner.read_built(sql::list(&filter), values).await?.iter().map(job).collect()
     }
 
     /// How many jobs there are.
@@ -130,7 +130,7 @@ impl JobStore {
     /// When the database fails.
     pub async fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
-        for row in self.inner.engine.read(sql::COUNTS, Vec::new()).await? {
+        for row in self.inner.read(sql::COUNTS, Vec::new()).await? {
             let paused = row.flag("paused")?;
             let place = match row.word("state", State::of)? {
                 State::Queued if paused => &mut counts.paused,
@@ -154,7 +154,7 @@ impl JobStore {
     pub async fn stats(&self, guild: Option<u64>, since: Option<Moment>) -> Result<Stats> {
         let from = since.map_or(i64::MIN, |moment| moment.div_euclid(DAY_MS));
         let mut stats = Stats::default();
-        for row in self.inner.engine.read(sql::STATS, args![guild, from]).await? {
+        for row in self.inner.read(sql::STATS, args![guild, from]).await? {
             let counted = Counted {
                 state: row.word("state", State::of)?,
                 jobs: unsigned(&row, "jobs")?,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqlSafeStr, SqliteConnection};
 
 use super::{
-    Filter, JobStore, State,
+    Filter, JobStore, State, StoreError,
     engine::{CANCELLING, WAKING},
     migrate, sql, sqlite,
 };
@@ -97,4 +97,30 @@ async fn tables_columns_and_indexes_are_the_same_on_both_engines() {
 #[test]
 fn both_engines_have_migrations_of_the_same_numbers() {
     assert!(migrate::numbers_agree());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such_and_costs_nothing_that_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("boss-bot.db");
+    let url = DatabaseUrl::Sqlite(file.clone());
+    JobStore::open(&url).await.unwrap().close().await;
+    // SQLite has an error of its own for it, and a limit that brings it about without filling a disk.
+    let small = sqlite::options(&file).pragma("max_page_count", "60");
+    let mut lite = SqliteConnection::connect_with(&small).await.unwrap();
+    let mut put = 0;
+    let full = loop {
+        let pause = sqlx::query("INSERT INTO job_days VALUES ($1, 0, $2, '', 'done', '', 1, 1, 1, 1)");
+        match pause.bind(put).bind("x".repeat(2000)).execute(&mut lite).await {
+            Ok(_) => put += 1,
+            Err(error) => break StoreError::from(error),
+        }
+        assert!(put < 1000, "the limit does not hold");
+    };
+    assert!(matches!(full, StoreError::Full), "{full:?}");
+    assert!(full.to_string().contains("make room"), "{full}");
+    lite.close().await.unwrap();
+    let store = JobStore::open(&url).await.unwrap();
+    assert!(put > 0);
+    assert_eq!(store.counts().await.unwrap().done, u64::try_from(put).unwrap());
 }

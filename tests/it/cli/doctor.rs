@@ -16,7 +16,7 @@ async fn the_doctor_finds_what_is_there_and_names_the_versions() {
     let tools = tools_dir().display().to_string();
     let ran = boss_bot(dir.path(), &["doctor", "--json"], &[("TOOLS_DIR", &tools)]).await;
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
-    for name in ["settings", "yt-dlp", "gallery-dl", "ffmpeg", "ffprobe", "downloads", "data"] {
+    for name in ["settings", "yt-dlp", "gallery-dl", "ffmpeg", "ffprobe", "downloads", "data", "database"] {
         assert_eq!(check(&ran, name)["state"], "ok", "{}", ran.out);
     }
     assert!(check(&ran, "ffmpeg")["found"].as_str().unwrap().contains("libx264"));

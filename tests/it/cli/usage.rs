@@ -13,6 +13,9 @@ async fn every_subcommand_has_help_with_examples() {
         &["doctor"],
         &["config", "show"],
         &["config", "check"],
+        &["db", "check"],
+        &["db", "backup"],
+        &["db", "restore"],
         &["completions"],
     ] {
         let ran = boss_bot(dir.path(), &[command, &["--help"]].concat(), &[]).await;

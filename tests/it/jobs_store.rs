@@ -1,0 +1,9 @@
+//! The durable queue on real databases of both kinds: SQLite in a file, and PostgreSQL on a server of the tests' own. Each
+//! test has one body for both.
+
+mod database;
+mod files;
+mod history;
+mod leases;
+mod place;
+mod queue;
