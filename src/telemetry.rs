@@ -275,6 +275,8 @@ mod tests {
     fn settings(json: bool) -> Settings {
         let mut settings = Settings::default();
         settings.discord.token = Some("plain-looking-token".into());
+        let database = "postgres://boss-bot:database-pass%20word@db.lan/jobs";
+        settings.database.url = crate::settings::DatabaseUrl::Postgres(database.into());
         settings.log.json = json;
         settings
     }
@@ -285,6 +287,7 @@ mod tests {
         let interaction = format!("aW50ZXJhY3Rpb246{}", "x".repeat(180));
         for line in [
             "logging in as plain-looking-token".to_owned(),
+            "the server refuses database-pass word".to_owned(),
             format!("POST /api/v10/interactions/123/{interaction}/callback"),
             format!("/webhooks/99/{interaction}/messages/@original"),
             format!(r#"ExecuteWebhook {{ webhook_id: WebhookId(1), token: "{interaction}", wait: true }}"#),
@@ -296,6 +299,7 @@ mod tests {
         ] {
             let clean = redaction.line(&line);
             assert!(!clean.contains(&interaction) && !clean.contains("plain-looking"), "{clean}");
+            assert!(!clean.contains("database-pass"), "{clean}");
         }
         assert_eq!(redaction.line("downloading 42 % of 3 files\n"), "downloading 42 % of 3 files\n");
     }

@@ -20,6 +20,7 @@
 pub mod care;
 mod engine;
 mod error;
+mod inner;
 mod migrate;
 mod postgres;
 mod sql;
@@ -29,13 +30,12 @@ mod stats;
 mod tests;
 mod types;
 
-use std::{fmt, fs::File, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::{
     sync::{Notify, broadcast, oneshot},
-    task::JoinHandle,
     time::timeout,
 };
 
@@ -47,14 +47,12 @@ pub use types::{
 };
 
 use crate::settings::DatabaseUrl;
-use engine::{Begin, Engine, Row, Tx, args, id_of, one};
+use engine::{Begin, Engine, args, one};
+use inner::{ANSWER, Inner, millis, no_answer, settle, until};
 
 /// A worker that hears of nothing looks all the same this often: for jobs whose time has come, for lapsed leases, and for
 /// what another process has put into a SQLite file.
 pub const POLL: Duration = Duration::from_millis(500);
-
-/// How long an operation is waited for. It goes on all the same: whether it comes to its end is for the database to say.
-const ANSWER: Duration = Duration::from_secs(40);
 
 /// Cancels that may wait to be heard.
 const UNHEARD_CANCELS: usize = 256;
@@ -62,30 +60,13 @@ const UNHEARD_CANCELS: usize = 256;
 /// Jobs that are tidied away in one transaction.
 const TIDIED_AT_ONCE: i64 = 500;
 
+/// The place of [`Scope::All`] among servers: no server has this id.
+const EVERYTHING: i64 = 0;
+
 /// The durable queue. Cheap to clone.
 #[derive(Clone)]
 pub struct JobStore {
     inner: Arc<Inner>,
-}
-
-struct Inner {
-    engine: Engine,
-    /// Rung once for each change that made work.
-    wake: Arc<Notify>,
-    /// The ids of running jobs that somebody wants to stop.
-    cancels: broadcast::Sender<Id>,
-    /// Who listens to PostgreSQL.
-    listening: Option<JoinHandle<()>>,
-    /// Held as long as a SQLite file is open.
-    _lock: Option<File>,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(listening) = &self.listening {
-            listening.abort();
-        }
-    }
 }
 
 impl fmt::Debug for JobStore {
@@ -425,103 +406,4 @@ impl JobStore {
             Err(_) => Err(no_answer()),
         }
     }
-}
-
-/// The place of [`Scope::All`] among servers: no server has this id.
-const EVERYTHING: i64 = 0;
-
-impl Inner {
-    /// A statement whose rows mean that there is work.
-    async fn waking(&self, sql: &'static str, values: Vec<engine::Arg>) -> Result<Vec<Row>> {
-        let rows = self.engine.write(self.engine.waking(sql), values).await?;
-        if !rows.is_empty() {
-            self.rang();
-        }
-        Ok(rows)
-    }
-
-    /// A statement that only reads.
-    async fn read(&self, sql: &'static str, values: Vec<engine::Arg>) -> Result<Vec<Row>> {
-        timeout(ANSWER, self.engine.read(sql, values)).await.unwrap_or_else(|_| Err(no_answer()))
-    }
-
-    /// The same for a text that was put together, from our own words only.
-    async fn read_built(&self, sql: String, values: Vec<engine::Arg>) -> Result<Vec<Row>> {
-        timeout(ANSWER, self.engine.read_built(sql, values)).await.unwrap_or_else(|_| Err(no_answer()))
-    }
-
-    /// Wakes a worker of this process. PostgreSQL wakes those of all processes by itself.
-    fn rang(&self) {
-        if let Engine::Sqlite { .. } = self.engine {
-            self.wake.notify_one();
-        }
-    }
-
-    async fn claim(&self, worker: &str, lease: Duration, per_group: i64) -> Result<Option<Claimed>> {
-        loop {
-            let now = now();
-            let word = uuid::Uuid::new_v4().simple().to_string();
-            let mut tx = self.engine.begin(Begin::Claim).await?;
-            let values = args![now, word.as_str(), until(now, lease), worker, per_group];
-            let Some(row) = one(tx.rows(sql::CLAIM, values).await?) else {
-                tx.rollback().await?;
-                return Ok(None);
-            };
-            let id = id_of(&row)?;
-            let state = row.word("state", State::of)?;
-            if state != State::Running {
-                tracing::warn!(id, "a job has lost its worker at every attempt: it needs attention");
-                settle(tx, &id, state).await?;
-                continue;
-            }
-            let mut parts = Vec::new();
-            if row.int("parts")? > 0 {
-                for part in tx.rows(sql::PARTS, args![id.as_str()]).await? {
-                    parts.push(part_of(&part)?);
-                }
-            }
-            let claimed = Claimed {
-                id,
-                lease: Lease(word),
-                attempt: row.small("attempts")?,
-                max_attempts: row.small("max_attempts")?,
-                request: row.json("request")?,
-                address: row.json("address")?,
-                parts,
-            };
-            tx.commit().await?;
-            return Ok(Some(claimed));
-        }
-    }
-}
-
-/// Ends the transaction that brought a job to `state`: one that has ended for good is added to the statistics with it.
-async fn settle(mut tx: Tx, id: &str, state: State) -> Result<()> {
-    if state.is_final() {
-        tx.rows(sql::TALLY, args![id]).await?;
-    }
-    tx.commit().await
-}
-
-fn part_of(row: &Row) -> Result<PartRow> {
-    Ok(PartRow {
-        number: row.small("number")?,
-        state: row.word("state", PartState::of)?,
-        message: row.discord("message_id")?,
-        channel: row.discord("channel_id")?,
-        files: row.json("files")?,
-    })
-}
-
-fn no_answer() -> StoreError {
-    StoreError::Unreachable(format!("no answer for {} s", ANSWER.as_secs()))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// When a lease that begins now ends.
-fn until(now: Moment, lease: Duration) -> Moment {
-    now.saturating_add(millis(lease))
 }

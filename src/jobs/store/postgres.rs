@@ -25,8 +25,8 @@ const CONNECTIONS: u32 = 10;
 /// How long is waited for a connection, and for the server to answer a first time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that was idle for longer is asked for a sign of life before it is used.
-const TRUSTED: Duration = Duration::from_secs(30);
+/// A connection that was idle for longer is asked for a sign of life before it is used: the server may have been restarted.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The pause between two tries to listen again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(super) async fn open(
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
-        // One question less each time.
+        // One question less while there is much to do.
         .test_before_acquire(false)
         .before_acquire(|connection, about| {
             Box::pin(async move {

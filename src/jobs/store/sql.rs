@@ -6,7 +6,7 @@
 
 use super::types::{Filter, State};
 
-/// What [`claimed jobs`](CLAIM) and [`listed ones`](ROW) have in common is small: each names its columns.
+/// The columns of a job as it is shown.
 macro_rules! row {
     () => {
         "id, state, paused, cancel_asked, group_key, user_id, guild_id, channel_id, platform, priority, created_at, run_at, \
@@ -41,20 +41,23 @@ pub(super) const CLAIM: &str = "WITH \
             CASE WHEN attempts >= max_attempts THEN 1 ELSE 0 END \
         FROM jobs WHERE state = 'running' AND lease_until <= $1), \
     pick AS ( \
-        SELECT open.id FROM open LEFT JOIN busy ON busy.group_key = open.group_key \
+        SELECT open.id AS picked, open.spent FROM open LEFT JOIN busy ON busy.group_key = open.group_key \
         WHERE open.spent = 1 OR (open.paused = 0 AND coalesce(busy.jobs, 0) < $5 \
             AND NOT EXISTS (SELECT 1 FROM active WHERE active.job_key = open.job_key) \
             AND NOT EXISTS (SELECT 1 FROM job_pauses p WHERE p.guild_id = 0 OR p.guild_id = open.guild_id)) \
         ORDER BY open.spent DESC, open.priority DESC, coalesce(busy.jobs, 0), open.created_at, open.id LIMIT 1) \
     UPDATE jobs SET \
-        state = CASE WHEN state = 'running' AND attempts >= max_attempts THEN 'needs_attention' ELSE 'running' END, \
-        finished_at = CASE WHEN state = 'running' AND attempts >= max_attempts THEN $1 END, \
-        lease = CASE WHEN state = 'running' AND attempts >= max_attempts THEN NULL ELSE CAST($2 AS TEXT) END, \
-        lease_until = CASE WHEN state = 'running' AND attempts >= max_attempts THEN NULL ELSE CAST($3 AS BIGINT) END, \
-        worker = CASE WHEN state = 'running' AND attempts >= max_attempts THEN worker ELSE $4 END, \
-        attempts = CASE WHEN state = 'running' AND attempts >= max_attempts THEN attempts ELSE attempts + 1 END, \
-        started_at = coalesce(started_at, $1) \
-    WHERE id = (SELECT id FROM pick) AND (state = 'queued' OR (state = 'running' AND lease_until <= $1)) \
+        state = CASE spent WHEN 1 THEN 'needs_attention' ELSE 'running' END, \
+        attempts = attempts + 1 - spent, \
+        lease = CASE spent WHEN 0 THEN CAST($2 AS TEXT) END, \
+        lease_until = CASE spent WHEN 0 THEN CAST($3 AS BIGINT) END, \
+        worker = CASE spent WHEN 0 THEN $4 ELSE worker END, \
+        phase = NULL, fraction = NULL, \
+        started_at = coalesce(started_at, $1), \
+        finished_at = CASE spent WHEN 1 THEN $1 END, \
+        error_code = CASE spent WHEN 1 THEN 'internal' ELSE error_code END, \
+        error_text = CASE spent WHEN 1 THEN 'its worker died at every attempt' ELSE error_text END \
+    FROM pick WHERE id = picked AND (state = 'queued' OR (state = 'running' AND lease_until <= $1)) \
     RETURNING id, state, attempts, max_attempts, request, address, \
         (SELECT count(*) FROM job_parts WHERE job_parts.job = jobs.id) AS parts";
 

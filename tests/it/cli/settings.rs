@@ -15,14 +15,19 @@ async fn config_show_masks_secrets_and_names_origins() {
     std::fs::create_dir(dir.path().join("config")).unwrap();
     std::fs::write(dir.path().join("config/local.toml"), "[downloads]\nmax_concurrent = 2\n").unwrap();
     std::fs::write(dir.path().join(".env"), "# mine\nDISCORD_TOKEN=hunter2.hunter2\nLOG_LEVEL=warn\n").unwrap();
-    let env =
-        [("REDDIT_CLIENT_SECRET", "hunter2-too"), ("LOG_LEVEL", "debug"), ("NETWORK_PROXY", "http://a:hunter2@p:1")];
+    let env = [
+        ("REDDIT_CLIENT_SECRET", "hunter2-too"),
+        ("LOG_LEVEL", "debug"),
+        ("NETWORK_PROXY", "http://a:hunter2@p:1"),
+        ("DATABASE_URL", "postgres://a:hunter2@db/jobs"),
+    ];
     let ran = boss_bot(dir.path(), &["config", "show", "--json"], &env).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{}", ran.out);
     for (name, value, source) in [
         ("DISCORD_TOKEN", "[masked]", ".env line 2"),
         ("REDDIT_CLIENT_SECRET", "[masked]", "environment"),
+        ("DATABASE_URL", "[masked]", "environment"),
         ("LOG_LEVEL", "debug", "environment"),
         ("MAX_CONCURRENT_DOWNLOADS", "2", "config/local.toml"),
         ("UPLOAD_BATCH_SIZE_MB", "25", "default"),

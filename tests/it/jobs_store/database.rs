@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use boss_bot::{
-    jobs::store::{End, JobStore, State, StoreError},
+    jobs::store::{End, JobStore, POLL, State, StoreError},
     settings::DatabaseUrl,
 };
 use futures_util::future::join_all;
@@ -18,6 +18,7 @@ on_both!(
     the_tables_refuse_states_that_cannot_be,
     a_database_of_a_newer_program_is_left_alone,
     tables_that_are_not_ours_are_left_alone,
+    a_row_that_makes_no_sense_holds_up_nobody,
     after_the_end_nothing_is_taken,
 );
 
@@ -113,6 +114,17 @@ async fn tables_that_are_not_ours_are_left_alone(place: &Place) {
     assert!(matches!(JobStore::open(&place.url).await, Err(StoreError::Foreign(_))));
 }
 
+async fn a_row_that_makes_no_sense_holds_up_nobody(place: &Place) {
+    let broken = place.add(job("a")).await;
+    let fine = place.add(job("a")).await;
+    bare(&place.url, "UPDATE jobs SET address = '{' WHERE id = (SELECT min(id) FROM jobs)").await.unwrap();
+    assert_eq!(place.claim_all(MANY).await, [fine]);
+    let row = place.store.get(&broken).await.unwrap().unwrap();
+    assert_eq!((row.state, row.address.is_null(), row.request.is_null()), (State::NeedsAttention, true, false));
+    assert_eq!(place.store.counts().await.unwrap().needs_attention, 1);
+    assert_eq!(place.store.stats(None, None).await.unwrap().errors["internal"], 1);
+}
+
 async fn after_the_end_nothing_is_taken(place: &Place) {
     let other = place.again().await;
     other.close().await;
@@ -139,4 +151,40 @@ async fn a_server_that_is_not_there_or_refuses_is_told_apart() {
         told.insert(refused);
     }
     assert_eq!(told.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_the_server_has_cut_are_made_anew() {
+    let place = Place::postgres().await;
+    let worker = place.again().await;
+    let id = place.add(job("a")).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    bare(&place.url, cut).await.unwrap();
+    // What was under way when it happened may fail; not for longer than there are connections.
+    let mut failed = 0;
+    let claimed = loop {
+        match worker.claim("worker", LONG, MANY).await {
+            Ok(Some(claimed)) => break claimed,
+            Ok(None) => worker.wait_for_work(LONG).await,
+            Err(error) => {
+                failed += 1;
+                assert!(failed <= 10, "{error}");
+            }
+        }
+    };
+    assert_eq!(claimed.id, id);
+    // News are heard again, too: without them this would wait for the clock, ten times.
+    let mut heard = 0;
+    for _ in 0..100 {
+        let begun = std::time::Instant::now();
+        let (_, given) = tokio::join!(worker.wait_for_work(LONG), place.store.enqueue(job("b")));
+        if given.is_ok() && begun.elapsed() < POLL / 2 {
+            heard += 1;
+        }
+        if heard == 10 {
+            return;
+        }
+    }
+    panic!("heard {heard} of 100");
 }

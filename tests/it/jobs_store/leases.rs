@@ -37,10 +37,12 @@ async fn a_lapsed_job_is_taken_over_and_its_former_worker_may_write_nothing(plac
     let id = place.add(job("a")).await;
     let first = place.store.claim("first", LAPSED, MANY).await.unwrap().unwrap();
     assert_eq!(first.attempt, 1);
+    assert_eq!(place.store.beat(&id, &first.lease, LAPSED, "first", None).await.unwrap(), Beat::Alive);
     // Another program takes it over.
     let second = place.again().await.claim("second", LONG, MANY).await.unwrap().unwrap();
     assert_eq!((second.id.as_str(), second.attempt), (id.as_str(), 2));
     assert_ne!(second.lease, first.lease);
+    assert_eq!(place.store.get(&id).await.unwrap().unwrap().phase, None, "the former worker's word");
     assert_refused(&place.store, &first).await;
     assert!(place.claim().await.is_none(), "a job that runs is nobody else's");
     assert_eq!(place.store.beat(&id, &second.lease, LONG, "download", Some(0.5)).await.unwrap(), Beat::Alive);
@@ -79,6 +81,7 @@ async fn a_job_that_loses_its_worker_at_every_attempt_needs_attention(place: &Pl
     let row = place.store.get(&id).await.unwrap().unwrap();
     assert_eq!((row.state, row.attempts, row.worker.as_deref()), (State::NeedsAttention, 2, Some("doomed")));
     assert!(row.finished_at.is_some() && row.lease_until.is_none());
+    assert_eq!(row.error_code.as_deref(), Some("internal"));
     let counts = place.store.counts().await.unwrap();
     assert_eq!((counts.needs_attention, counts.running, counts.queued), (1, 1, 0));
 }
