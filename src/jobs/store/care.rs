@@ -9,13 +9,12 @@ use std::{
 use log::LevelFilter;
 use secrecy::ExposeSecret;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, Row as _, SqliteConnection, postgres::PgConnectOptions,
-    sqlite::SqliteConnectOptions,
+    ConnectOptions, Connection, Row as _, SqliteConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
 };
 
 use super::{
     error::{Result, StoreError},
-    migrate, sqlite,
+    migrate, postgres, sqlite,
 };
 use crate::settings::DatabaseUrl;
 
@@ -57,7 +56,7 @@ pub async fn check(url: &DatabaseUrl) -> Result<Checked> {
         }
         DatabaseUrl::Postgres(url) => {
             let options: PgConnectOptions = url.expose_secret().parse()?;
-            let mut connection = PgConnection::connect_with(&options).await?;
+            let mut connection = postgres::connect(&options).await?;
             let version = migrate::version_of_postgres(&mut connection).await?;
             let size = sqlx::query("SELECT pg_database_size(current_database())").fetch_one(&mut connection).await?;
             connection.close().await?;
@@ -93,13 +92,13 @@ pub async fn backup(from: &Path, to: &Path) -> Result<u64> {
 /// # Errors
 /// When the copy is not whole, not ours or of a newer program; when a bot, or anybody else, has the database open.
 pub async fn restore(from: &Path, to: &Path) -> Result<Restored> {
+    let mut source = existing(from).await?;
     sqlite::make_folder(to)?;
     let lock = sqlite::lock_file(to)?;
     lock.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StoreError::Held("a bot or another command has it open: stop it first".into()),
         TryLockError::Error(error) => StoreError::of_file(to, &error),
     })?;
-    let mut source = existing(from).await?;
     let copy = async {
         whole(&mut source).await?;
         copied(&mut source, to).await

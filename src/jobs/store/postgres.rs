@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sqlx::{
-    ConnectOptions, Connection,
+    ConnectOptions, Connection, PgConnection,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::{
@@ -38,6 +38,12 @@ pub(super) const BEGIN_CLAIM: &str = "BEGIN; SELECT pg_advisory_xact_lock(422776
 /// How a migration begins, with a lock of the same kind.
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN; SELECT pg_advisory_xact_lock(422776632066)";
 
+/// One connection.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    let connected = tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await;
+    Ok(connected.map_err(|_| StoreError::Unreachable("it does not answer".into()))??)
+}
+
 /// Opens a database, makes its tables, and listens.
 pub(super) async fn open(
     url: &str,
@@ -47,9 +53,7 @@ pub(super) async fn open(
     let options: PgConnectOptions = url.parse()?;
     // The statements themselves are told at the level `trace` only: workers ask twice a second.
     let options = options.application_name("boss-bot").log_statements(LevelFilter::Trace);
-    let mut first = tokio::time::timeout(PATIENCE, sqlx::PgConnection::connect_with(&options))
-        .await
-        .map_err(|_| StoreError::Unreachable("it does not answer".into()))??;
+    let mut first = connect(&options).await?;
     migrate::postgres(&mut first).await?;
     first.close().await?;
     let pool = PgPoolOptions::new()
