@@ -4,7 +4,7 @@
 BUILD := cargo build --locked --bins --examples
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo play test test-play bench run lint docs prerequisites tools
+.PHONY: help demo play test crash-test test-play bench run lint docs prerequisites tools
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
@@ -22,6 +22,13 @@ ifdef NEXTEST
 else
 	cargo test --locked --tests
 endif
+
+crash-test: tools  ## 200 times kill -9 in the middle of 300 jobs, on SQLite and on PostgreSQL (about half an hour)
+	@scripts/prerequisites test
+	for database in sqlite postgres; do \
+	  BOSS_BOT_CRASH_KILLS=200 BOSS_BOT_CRASH_JOBS=300 BOSS_BOT_CRASH_DATABASE=$$database \
+	  cargo test --locked --test it durable::crash -- --nocapture || exit 1; \
+	done
 
 test-play: tools  ## The page of `make play` in headless Chromium; renews its picture in docs/
 	tests/play/run

@@ -1,6 +1,6 @@
 //! `boss-bot run`: the Discord bot.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -9,6 +9,7 @@ use crate::{
     app::App,
     deliver::Store,
     discord::{self, RunError},
+    jobs::store::JobStore,
     settings::Settings,
 };
 
@@ -20,8 +21,27 @@ Examples:
   boss-bot --config /etc/boss-bot.toml run
   LOG_LEVEL=debug LOG_FORMAT=json boss-bot run
 
-Ctrl-C and SIGTERM end it within 10 seconds: running jobs are cancelled and cleaned up. A second signal ends it at once.")]
+Ctrl-C and SIGTERM end it within 10 seconds: running jobs are broken off and go on after the next start. A second signal \
+ends it at once.")]
 pub(super) struct Args {}
+
+/// How long a stop waits for the database.
+const CLOSE: Duration = Duration::from_millis(500);
+
+/// How often jobs that ended long ago are looked for.
+const FORGET: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Removes jobs that ended longer ago than `keep`, now and then, for as long as it is awaited.
+async fn forget(jobs: JobStore, keep: Duration) {
+    loop {
+        match jobs.tidy(keep).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "jobs that ended long ago are forgotten"),
+            Err(error) => tracing::warn!(%error, "old jobs could not be removed"),
+        }
+        tokio::time::sleep(FORGET).await;
+    }
+}
 
 /// What must be there before anything is started.
 pub(super) fn check(settings: &Settings) -> Result<(), Exit> {
@@ -49,6 +69,13 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
         eprintln!("boss-bot: {}", error.operator_text());
         return Exit::Settings;
     }
+    let jobs = match JobStore::open(&app.settings.database.url).await {
+        Ok(jobs) => jobs,
+        Err(error) => {
+            eprintln!("boss-bot: {error}");
+            return Exit::Settings;
+        }
+    };
     let store = app.store.clone();
     if let Some(Err(error)) = store.as_deref().map(Store::check) {
         eprintln!("boss-bot: {}", error.operator_text());
@@ -59,7 +86,13 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
     // Found out beside everything else, so that the first video need not wait for it.
     let media = app.media.clone();
     let _trying = AbortOnDropHandle::new(tokio::spawn(async move { media.hardware().await }));
-    match discord::run(app, stop).await {
+    let keep = app.settings.database.keep;
+    let _forgetting = AbortOnDropHandle::new(tokio::spawn(forget(jobs.clone(), keep)));
+    let ended = discord::run(app, jobs.clone(), stop).await;
+    if tokio::time::timeout(CLOSE, jobs.close()).await.is_err() {
+        tracing::warn!("the database could not be closed in time");
+    }
+    match ended {
         Ok(()) => Exit::Ok,
         Err(error) => {
             eprintln!("boss-bot: {error}");

@@ -148,7 +148,15 @@ mod tests {
         let target = out.path().join("new/folder");
         let sink = DirectorySink::new(&target, None);
         let files = [file(work.path(), "cat.mp4", "one"), file(work.path(), "cat.mp4", "three")];
-        let part = Part { request: "r", metadata: &MediaMetadata::default(), files: &files, note: "", index: 0, of: 1 };
+        let part = Part {
+            request: "r",
+            metadata: &MediaMetadata::default(),
+            files: &files,
+            note: "",
+            pieces: &[],
+            index: 0,
+            of: 1,
+        };
         let Delivered::Files(paths) = sink.send(part).await.unwrap() else { panic!("a directory tells paths") };
         assert_eq!(paths, [target.join("cat.mp4"), target.join("cat (2).mp4")]);
         assert_eq!(std::fs::read_to_string(&paths[0]).unwrap(), "one");

@@ -12,6 +12,7 @@
 
 mod caption;
 mod directory;
+mod journal;
 mod store;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::model::{Error, MediaFile, MediaMetadata, UploadLimit};
 
 pub use caption::{MAX_CAPTION, caption, caption_with, escape, notes, warned};
 pub use directory::DirectorySink;
+pub use journal::{Already, Entry, Journal, Piece, Place, Stage};
 pub use store::{Contents, Store, Stored};
 
 /// How many files and bytes one message may carry.
@@ -66,6 +68,8 @@ pub struct Part<'a> {
     pub files: &'a [MediaFile],
     /// What stands below the caption, or alone where there is none: see [`notes`].
     pub note: &'a str,
+    /// What it carries, as a [`Journal`] tells it apart.
+    pub pieces: &'a [Piece],
     /// Which message, counted from 0.
     pub index: usize,
     /// Of how many.
@@ -99,6 +103,11 @@ pub trait Sink: Send + Sync {
     /// Whether people there read what stands below a caption: whether a link may stand for a file.
     fn takes_links(&self) -> bool {
         false
+    }
+
+    /// What an earlier run of the same request has delivered there.
+    fn already(&self) -> Already {
+        Already::default()
     }
 
     /// Delivers one part and says where it is now.

@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     commands, errors,
+    host::{DiscordHost, Waiting},
     limits::LimitBook,
     permissions,
     rest::Rest,
@@ -23,6 +24,11 @@ use super::{
 };
 use crate::{
     app::App,
+    jobs::{
+        Seal,
+        durable::{Durable, Pace},
+        store::JobStore,
+    },
     model::{self, redact},
 };
 
@@ -76,36 +82,47 @@ pub enum RunError {
 ///
 /// # Errors
 /// See [`RunError`]. A Discord that cannot be reached is no error: it is tried again until it can.
-pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), RunError> {
-    let ended = connect(&app, &stop).await;
+pub async fn run(app: Arc<App>, store: JobStore, stop: CancellationToken) -> Result<(), RunError> {
+    let downloads = &app.settings.downloads;
+    let pace = Pace { slots: downloads.max_concurrent, lease: app.settings.database.lease };
+    let durable = Durable::new(store, app.jobs.clone(), pace);
+    let ended = connect(&app, &durable, &stop).await;
     if !stop.is_cancelled() {
         // The connection broke for good: jobs are not left behind.
-        end_jobs(&app).await;
+        end_jobs(&app, &durable).await;
     }
     ended
 }
 
-async fn end_jobs(app: &App) {
-    if tokio::time::timeout(STOP_JOBS, app.jobs.shut_down()).await.is_err() {
+/// Breaks off what is under way. Durable jobs first: they tell a stop from somebody's cancel.
+async fn end_jobs(app: &App, durable: &Durable) {
+    let ended = async {
+        durable.shut_down().await;
+        app.jobs.shut_down().await;
+    };
+    if tokio::time::timeout(STOP_JOBS, ended).await.is_err() {
         tracing::warn!("some jobs did not end in time");
     }
 }
 
-async fn connect(app: &Arc<App>, stop: &CancellationToken) -> Result<(), RunError> {
+async fn connect(app: &Arc<App>, durable: &Durable, stop: &CancellationToken) -> Result<(), RunError> {
     let settings = &app.settings.discord;
     let token = settings.token.as_ref().ok_or(RunError::NoToken)?.expose_secret().trim().to_owned();
     if token.is_empty() {
         return Err(RunError::NoToken);
     }
+    let seal = Seal::of(&token).ok_or_else(|| model::Error::internal("no key can be made of the token"))?;
+    let seal = Arc::new(seal);
     let client = app.egress.discord(settings.api_address)?;
     let gateway = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
         gateway = reach(&client, &token) => gateway?,
     };
+    let account = Account { client, token, seal, gateway };
     let mut intents = INTENTS;
     loop {
-        match serve(app, &client, &token, &gateway, intents, stop).await {
+        match serve(app, durable, &account, intents, stop).await {
             Err(serenity::Error::Gateway(serenity::GatewayError::DisallowedGatewayIntents))
                 if intents.contains(GatewayIntents::MESSAGE_CONTENT) =>
             {
@@ -197,15 +214,23 @@ fn acceptable(gateway: String) -> Result<String, RunError> {
     }
 }
 
+/// Who the bot is, and how it reaches Discord.
+struct Account {
+    client: reqwest::Client,
+    token: String,
+    seal: Arc<Seal>,
+    gateway: String,
+}
+
 /// One connection with these intents, until the stop or a final error.
 async fn serve(
     app: &Arc<App>,
-    client: &reqwest::Client,
-    token: &str,
-    gateway: &str,
+    durable: &Durable,
+    account: &Account,
     intents: GatewayIntents,
     stop: &CancellationToken,
 ) -> serenity::Result<()> {
+    let Account { client, token, seal, gateway } = account;
     let mentions = serenity::CreateAllowedMentions::new().replied_user(false);
     let http =
         serenity::HttpBuilder::new(token).client(client.clone()).default_allowed_mentions(mentions.clone()).build();
@@ -228,12 +253,25 @@ async fn serve(
     };
     let setup = {
         let (app, client, stop, commands) = (app.clone(), client.clone(), stop.clone(), commands.clone());
+        let (seal, durable) = (seal.clone(), durable.clone());
         move |ctx: &serenity::Context, ready: &serenity::Ready, framework: &poise::Framework<Data, Error>| {
             announce(ctx, ready, framework, intents);
+            let (rest, limits) = (Rest::new(client, ctx.http.clone()), Arc::new(LimitBook::default()));
+            let waiting = Waiting::default();
+            durable.start(Arc::new(DiscordHost {
+                rest: rest.clone(),
+                seal: seal.clone(),
+                limits: limits.clone(),
+                settings: app.settings.clone(),
+                waiting: waiting.clone(),
+            }));
             Data {
                 app,
-                rest: Rest::new(client, ctx.http.clone()),
-                limits: Arc::new(LimitBook::default()),
+                rest,
+                seal,
+                durable,
+                waiting,
+                limits,
                 stop,
                 commands,
                 started: Instant::now(),
@@ -261,15 +299,15 @@ async fn serve(
         ended = bot.start() => ended,
     };
     if stop.is_cancelled() {
-        leave(app, &commands, &shards).await;
+        leave(app, durable, &commands, &shards).await;
     }
     ended
 }
 
 /// Ends what is under way, in the order that lets every request say a last word.
-async fn leave(app: &App, commands: &TaskTracker, shards: &serenity::ShardManager) {
+async fn leave(app: &App, durable: &Durable, commands: &TaskTracker, shards: &serenity::ShardManager) {
     tracing::info!("stopping");
-    end_jobs(app).await;
+    end_jobs(app, durable).await;
     commands.close();
     if tokio::time::timeout(STOP_COMMANDS, commands.wait()).await.is_err() {
         tracing::warn!("some requests could not say that they were stopped");

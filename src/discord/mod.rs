@@ -1,19 +1,24 @@
 //! The bot on Discord: commands in, files out.
 //!
 //! ```text
-//! gateway ──► poise ──► commands/ ──► request ──► jobs ──► sink ──► live ──► rest ──► Discord
-//!                                        └──────── progress ─────────┘
+//! gateway ──► poise ──► commands/ ──► request ──► the store ──► a worker (jobs/durable)
+//!                                                                  │
+//!                 Discord ◄── rest ◄── live ◄── progress, sink ◄── host
 //! ```
 //!
 //! - `connection`: reaching Discord, staying there, leaving in time.
 //! - `commands/`: one file a command; `link`: what people type; `errors`: what they read when it goes wrong.
-//! - `request`: a command becomes a job, with its live message (`live`, `progress`) and its sink.
+//! - `request`: a command is written down as a job and acknowledged.
+//! - `host`: a job that was claimed is taken up, with its live message (`live`, `progress`) and its `sink`; `address`: where
+//!   that is, written down.
 //! - `rest`, `upload`: messages with files streamed from disk, rate limits, repeats.
 //! - `limits`, `permissions`: what is allowed where. `texts`: every sentence.
 
+mod address;
 mod commands;
 mod connection;
 mod errors;
+mod host;
 mod limits;
 mod link;
 mod live;

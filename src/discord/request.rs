@@ -1,28 +1,32 @@
 //! From a command to a job and back: what `download`, `download-only`, `yt-download` and `metadata` have in common.
 
-use std::{path::Path, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use poise::serenity_prelude as serenity;
+use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 use url::Url;
 
 use super::{
+    address::{Address, Answering},
+    host::Asked,
     limits::{self, Place},
-    live::{Live, Spot},
-    permissions, progress,
-    rest::Ticket,
-    sink::DiscordSink,
-    texts,
+    live::Live,
+    permissions, texts,
     types::{Context, Data, Error},
 };
 use crate::{
-    deliver::{self, DirectorySink, Sink},
     fetch::previews,
-    model::{Kind, Options, Origin, Outcome, Request, Requester, UploadLimit},
+    jobs::{
+        durable::ATTEMPTS,
+        store::{self, Enqueued, NewJob, Priority},
+    },
+    model::{self, Kind, Options, Origin, Request, Requester, UploadLimit},
 };
 
 /// Where the files of a request go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// Into the conversation.
     Here,
@@ -30,7 +34,21 @@ pub enum Target {
     Server,
 }
 
-/// Downloads a link and delivers it, with the live message from the first to the last word.
+/// How long writing a command down may take: Discord waits three seconds for the first answer to it.
+const WRITE_DOWN: Duration = Duration::from_millis(1500);
+
+/// A job that was written down runs after this even if it was never released: then whoever wrote it down is gone.
+const HOLD: i64 = 10_000;
+
+/// How long, and how often, a command that may have been written down after all is called off.
+const CALL_OFF: Duration = Duration::from_secs(60);
+const CALL_OFF_PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes down what is wanted of a link, acknowledges the command, and leaves the rest to whichever worker claims the job.
+///
+/// In this order, so that nothing is lost: what dies after the first step is answered by the job, which runs by itself a
+/// little later. And nothing is done twice: of several processes that see the same command, only the one whose row it is
+/// goes on.
 ///
 /// # Errors
 /// When not even the live message could be written. Everything else is said in it.
@@ -40,28 +58,94 @@ pub async fn download(ctx: Context<'_>, url: Url, options: Options, target: Targ
     if !may_begin(ctx, target == Target::Here).await? {
         return Ok(());
     }
-    let request = Request::new(url, options, requester(ctx));
-    let span = tracing::info_span!("request", id = %request.id);
+    let id = store::new_id();
+    let span = tracing::info_span!("request", %id);
     async {
-        let Some(live) = begin(ctx, &request.id).await?.map(Arc::new) else { return Ok(()) };
-        let sink: Arc<dyn Sink> = match target {
-            Target::Here => Arc::new(DiscordSink {
-                live: live.clone(),
-                limits: data.limits.clone(),
-                place: Place::of(ctx.guild_id(), ctx.channel_id()),
-                told: told(ctx),
-            }),
-            Target::Server => Arc::new(DirectorySink::new(&data.app.settings.downloads.dir, None)),
-        };
-        let job = data.app.jobs.submit(request, sink);
-        let outcome = progress::follow(&live, job, data.app.settings.upload.progress_updates).await;
-        if let Some(text) = last_word(data, &outcome, target) {
-            live.finish(&text).await;
+        let store = data.durable.store();
+        let job = job(ctx, &id, Asked { url, options, requester: requester(ctx) }, target)?;
+        match tokio::time::timeout(WRITE_DOWN, store.enqueue(job)).await {
+            Ok(Ok(Enqueued::New)) => {}
+            Ok(Ok(Enqueued::Known)) => {
+                tracing::info!("another process of this bot has this command");
+                return Ok(());
+            }
+            failed => {
+                let reason = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => format!("no answer within {WRITE_DOWN:?}"),
+                };
+                tracing::error!(reason, "a command could not be written down");
+                call_off(data, id.clone());
+                let reply = poise::CreateReply::default().content(texts::not_recorded());
+                ctx.send(reply.ephemeral(true).reply(true)).await?;
+                return Ok(());
+            }
         }
+        let live = match begin(ctx, &id, target).await {
+            Ok(Some(live)) => Arc::new(live),
+            nothing => {
+                call_off(data, id.clone());
+                return nothing.map(drop);
+            }
+        };
+        let address = serde_json::to_value(live.address().await).unwrap_or_default();
+        data.waiting.put(&id, live);
+        match tokio::time::timeout(WRITE_DOWN, store.release(&id, address)).await {
+            Ok(Ok(true)) => {}
+            // Answering took so long that the job has begun by itself: its worker has found the same message.
+            Ok(Ok(false)) => drop(data.waiting.take(&id)),
+            Ok(Err(error)) => tracing::warn!(%error, "a job was not released: it begins by itself in a moment"),
+            Err(_) => tracing::warn!("a job was not released in time: it begins by itself in a moment"),
+        }
+        data.waiting.in_line(&id, store, &data.stop).await;
         Ok(())
     }
     .instrument(span)
     .await
+}
+
+/// The row of a command.
+fn job(ctx: Context<'_>, id: &str, asked: Asked, target: Target) -> Result<NewJob, model::Error> {
+    let odd = |error: serde_json::Error| model::Error::internal(format!("a request cannot be written down: {error}"));
+    let Requester { user, guild, channel, .. } = asked.requester;
+    let source = match ctx {
+        Context::Application(app) => format!("i:{}", app.interaction.id),
+        Context::Prefix(prefix) => format!("m:{}", prefix.msg.id),
+    };
+    let routed = ctx.data().app.strategy.route(&asked.url);
+    Ok(NewJob {
+        id: id.to_owned(),
+        source: Some(source),
+        key: None,
+        group: match (guild, user) {
+            (Some(guild), _) => format!("guild:{guild}"),
+            (None, Some(user)) => format!("user:{user}"),
+            (None, None) => "nobody".to_owned(),
+        },
+        user,
+        guild,
+        channel,
+        platform: routed.map_or_else(|_| "unknown".to_owned(), |routed| routed.resource.platform.to_string()),
+        priority: Priority::Interactive,
+        run_at: store::now() + HOLD,
+        max_attempts: ATTEMPTS,
+        request: serde_json::to_value(asked).map_err(odd)?,
+        address: serde_json::to_value(address(ctx, id, target)).map_err(odd)?,
+    })
+}
+
+/// Calls a job off that nobody shall hear of, also when the database does not answer at once.
+fn call_off(data: &Data, id: String) {
+    let store = data.durable.store().clone();
+    data.commands.spawn(async move {
+        let tries = async {
+            while let Err(error) = store.cancel(&id).await {
+                tracing::debug!(%error, id, "a job could not be called off yet");
+                tokio::time::sleep(CALL_OFF_PAUSE).await;
+            }
+        };
+        let _ = tokio::time::timeout(CALL_OFF, tries).await;
+    });
 }
 
 /// Looks at a link and says what it holds.
@@ -77,7 +161,7 @@ pub async fn metadata(ctx: Context<'_>, url: Url) -> Result<(), Error> {
     let request = Request::new(url, Options { metadata_only: true, ..Options::default() }, requester(ctx));
     let span = tracing::info_span!("request", id = %request.id);
     async {
-        let Some(live) = begin(ctx, &request.id).await? else { return Ok(()) };
+        let Some(live) = begin(ctx, &request.id, Target::Here).await? else { return Ok(()) };
         let text = match data.app.jobs.metadata(&request, &data.stop.child_token()).await {
             Ok(metadata) => {
                 let place = Place::of(ctx.guild_id(), ctx.channel_id());
@@ -96,22 +180,6 @@ pub async fn metadata(ctx: Context<'_>, url: Url) -> Result<(), Error> {
     }
     .instrument(span)
     .await
-}
-
-/// What the live message says in the end. `None`: it has become the files.
-fn last_word(data: &Data, outcome: &Outcome, target: Target) -> Option<String> {
-    match &outcome.error {
-        Some(error) if *error.kind() == Kind::Cancelled && data.stop.is_cancelled() => Some(texts::stopped()),
-        Some(error) => Some(texts::failure(outcome, error)),
-        None if target == Target::Server => {
-            let paths = outcome.posted.places.iter();
-            let names: Vec<String> =
-                paths.filter_map(|path| Some(Path::new(path).file_name()?.to_string_lossy().into_owned())).collect();
-            let warned = deliver::warned(&outcome.posted.warnings).map(|warned| format!("\n{warned}"));
-            Some(texts::kept(&names) + &warned.unwrap_or_default())
-        }
-        None => None,
-    }
 }
 
 /// Whether to begin at all; says why not.
@@ -135,22 +203,30 @@ async fn may_begin(ctx: Context<'_>, files: bool) -> Result<bool, Error> {
     Ok(false)
 }
 
+/// Where a command was given, as it is before it is answered.
+fn address(ctx: Context<'_>, id: &str, target: Target) -> Address {
+    let (asked, interaction) = match ctx {
+        Context::Application(app) => (None, Answering::of(app.interaction, id, &ctx.data().seal)),
+        Context::Prefix(prefix) => (Some(prefix.msg.id), None),
+    };
+    let (guild, channel, told) = (ctx.guild_id(), ctx.channel_id(), told(ctx));
+    Address { guild, channel, asked, interaction, message: None, target, told }
+}
+
 /// Acknowledges the command and returns its live message. `None`: another process of this bot is at it already.
-async fn begin(ctx: Context<'_>, id: &str) -> Result<Option<Live>, Error> {
-    let rest = ctx.data().rest.clone();
-    let spot = |asked| Spot { guild: ctx.guild_id(), channel: ctx.channel_id(), asked };
-    match ctx {
-        Context::Application(app) => {
-            let ticket = Ticket::new(app.interaction.application_id, app.interaction.token.clone());
-            match acknowledge(ctx).await {
-                Acknowledged::Yes => Ok(Some(Live::of_interaction(rest, spot(None), id, ticket))),
-                // There is still the channel.
-                Acknowledged::TooLate => in_channel(rest, spot(None), id).await.map(Some),
-                Acknowledged::ByAnother => Ok(None),
-            }
+async fn begin(ctx: Context<'_>, id: &str, target: Target) -> Result<Option<Live>, Error> {
+    let data = ctx.data();
+    let live = Live::at(data.rest.clone(), id, address(ctx, id, target), &data.seal);
+    if let Context::Application(_) = ctx {
+        match acknowledge(ctx).await {
+            Acknowledged::Yes => {}
+            // There is still the channel.
+            Acknowledged::TooLate => live.without_interaction().await,
+            Acknowledged::ByAnother => return Ok(None),
         }
-        Context::Prefix(prefix) => in_channel(rest, spot(Some(prefix.msg.id)), id).await.map(Some),
     }
+    live.begin(&texts::begin()).await.map_err(|error| Error::Discord(error.to_string()))?;
+    Ok(Some(live))
 }
 
 /// What became of an acknowledgement.
@@ -181,10 +257,6 @@ async fn acknowledge(ctx: Context<'_>) -> Acknowledged {
         }
     }
     Acknowledged::TooLate
-}
-
-async fn in_channel(rest: super::rest::Rest, spot: Spot, id: &str) -> Result<Live, Error> {
-    Live::in_channel(rest, spot, id, &texts::begin()).await.map_err(|error| Error::Discord(error.to_string()))
 }
 
 /// The upload limit that Discord tells for this command, in bytes a file.

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 
 use super::{
     limits::{LimitBook, Place},
-    live::Live,
+    live::{DeliverError, Live},
     rest::RestError,
 };
 use crate::{
-    deliver::{Delivered, Part, SendError, Sink},
+    deliver::{Already, Delivered, Part, SendError, Sink},
     model::UploadLimit,
 };
 
@@ -24,6 +24,8 @@ pub struct DiscordSink {
     pub place: Place,
     /// What Discord told when it was asked for, in bytes a file.
     pub told: u64,
+    /// What an earlier run of the same request has delivered.
+    pub already: Already,
 }
 
 #[async_trait]
@@ -36,16 +38,21 @@ impl Sink for DiscordSink {
         true
     }
 
+    fn already(&self) -> Already {
+        self.already.clone()
+    }
+
     async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError> {
         match self.live.deliver(part).await {
             Ok(link) => Ok(Delivered::Message(link)),
-            Err(RestError::TooLarge) => {
+            Err(DeliverError::Rest(RestError::TooLarge)) => {
                 let largest = part.files.iter().map(|file| file.size).max().unwrap_or_default();
                 let limit = self.limits.refused(self.place, largest);
                 tracing::info!(place = ?self.place, refused = largest, limit, "learned a lower upload limit");
                 Err(SendError::TooLarge)
             }
-            Err(error) => Err(SendError::Failed(error.into())),
+            Err(DeliverError::Rest(error)) => Err(SendError::Failed(error.into())),
+            Err(DeliverError::NotOurs(error)) => Err(SendError::Failed(error)),
         }
     }
 }

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use poise::serenity_prelude as serenity;
 
 use crate::{
-    deliver::{MAX_CAPTION, caption, escape},
+    deliver::{MAX_CAPTION, Part, caption, escape},
     fetch::Plan,
     jobs::JobsStatus,
     media::Outlook,
@@ -47,6 +47,11 @@ pub fn begin() -> String {
     phase(&Phase::Resolving, None).unwrap_or_default()
 }
 
+/// On a message whose files are on their way.
+pub fn follows(part: &Part<'_>) -> String {
+    phase(&Phase::Uploading { part: part.index + 1, of: part.of }, None).unwrap_or_default()
+}
+
 /// The failure as its requester reads it.
 pub fn failure(outcome: &Outcome, error: &Error) -> String {
     let mut text = format!("❌ {}", error.user_text());
@@ -67,6 +72,21 @@ pub fn failed(error: &Error) -> String {
 /// The bot goes away in the middle of a request.
 pub fn stopped() -> String {
     "⏹️ I was stopped before this was finished. Please try again in a moment.".to_owned()
+}
+
+/// The bot goes away in the middle of a request that it will take up again.
+pub fn paused() -> String {
+    "⏸️ I'm being restarted. This goes on by itself when I'm back.".to_owned()
+}
+
+/// Every attempt at a request was broken off by a crash.
+pub fn given_up() -> String {
+    "⚠️ I broke off in the middle of this several times and won't try again. Please ask again.".to_owned()
+}
+
+/// The request cannot be written down, so it would be lost by the next restart.
+pub fn not_recorded() -> String {
+    "❌ I can't take requests at the moment: my notes can't be written. Please try again in a minute.".to_owned()
 }
 
 /// On the message of an interaction that took too long.

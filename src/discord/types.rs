@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Instant};
 use poise::serenity_prelude as serenity;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{limits::LimitBook, link::ArgumentError, rest::Rest};
+use super::{host::Waiting, limits::LimitBook, link::ArgumentError, rest::Rest};
 use crate::{
     app::App,
+    jobs::{Seal, durable::Durable},
     model::{self, redact},
 };
 
@@ -17,6 +18,12 @@ pub struct Data {
     pub app: Arc<App>,
     /// Discord's REST interface as we use it: streaming uploads, a limiter a token.
     pub rest: Rest,
+    /// Keeps the tokens of interactions unreadable where they are written down.
+    pub seal: Arc<Seal>,
+    /// The durable jobs.
+    pub durable: Durable,
+    /// Live messages whose jobs have not been claimed yet.
+    pub waiting: Waiting,
     /// What was learned about upload limits.
     pub limits: Arc<LimitBook>,
     /// Fires when the bot is to stop.

@@ -3,7 +3,9 @@
 //! [`Jobs::submit`] takes a request and the place its files go to. At most `MAX_CONCURRENT_DOWNLOADS` requests are at
 //! work; the others wait, and servers and people take turns. The way of one request is in `work/`.
 
+pub mod durable;
 mod folder;
+mod seal;
 pub mod store;
 mod work;
 
@@ -19,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 pub use folder::{Folder, Workshop};
+pub use seal::Seal;
 
 use crate::{
     cache::Cache,

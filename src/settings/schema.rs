@@ -328,6 +328,8 @@ pub struct ToolsSettings {
 pub struct DatabaseSettings {
     /// `DATABASE_URL`, default the file `boss-bot.db` in `DATA_DIR`.
     pub url: DatabaseUrl,
+    /// `DATABASE_LEASE_SECONDS`: how long a worker may be silent before its jobs are taken over.
+    pub lease: Duration,
     /// `DATABASE_KEEP_DAYS`: how long jobs that have ended stay.
     pub keep: Duration,
 }
@@ -458,6 +460,7 @@ impl Default for Settings {
                 warm_idle: Duration::from_secs(600),
             },
             database: DatabaseSettings {
+                lease: Duration::from_secs(15),
                 url: DatabaseUrl::Sqlite("data/boss-bot.db".into()),
                 keep: Duration::from_secs(30 * 24 * 3600),
             },

@@ -34,7 +34,7 @@ async fn an_idle_bot_stops_at_once_and_says_what_the_operator_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bot_at_work_stops_in_time_and_says_so_in_the_live_message() {
+async fn a_bot_at_work_stops_in_time_and_says_in_the_live_message_that_it_goes_on() {
     let world = World::start().await;
     let mut bot = world.bot(&[]).await;
     world.web.hold_downloads();
@@ -51,7 +51,7 @@ async fn a_bot_at_work_stops_in_time_and_says_so_in_the_live_message() {
         .await;
     stops(&mut bot).await;
     for call in [slash, prefix] {
-        call.says("stopped before this was finished").await;
+        call.says("This goes on by itself").await;
     }
     assert_eq!(world.left_behind(), Vec::<std::path::PathBuf>::new());
     assert_eq!(bot.processes_at_work(), Vec::<String>::new());

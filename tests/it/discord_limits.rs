@@ -185,7 +185,7 @@ async fn large_uploads_at_once_are_streamed_and_never_in_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_follow_up_whose_answer_was_lost_is_not_posted_twice() {
+async fn a_follow_up_whose_answer_was_lost_is_found_again_and_gets_its_file() {
     let world = World::start().await;
     let mut bot = world.bot(&[("UPLOAD_ENABLE_PROGRESS_UPDATES", "false"), ("UPLOAD_MAX_FILES_PER_BATCH", "1")]).await;
     let images: Vec<_> = (270..272).map(media::jpg).collect();
@@ -193,14 +193,15 @@ async fn a_follow_up_whose_answer_was_lost_is_not_posted_twice() {
     bot.during(async {
         let general = general(&world);
         let ann = world.discord.user("ann");
-        // Follow-ups have no nonce: what may have been posted is not tried again.
+        // Follow-ups have no nonce: what may have been posted is looked for, and then not posted again.
         let follow_up = |answer| Fault::on("/webhooks/", answer).method("POST").times(1);
         world.discord.fault(follow_up(FaultAnswer::LoseAnswer));
         let call = ann.slash(&general, "download", json!({"url": link})).await;
-        call.says("❌").await;
-        let files: usize = call.messages().iter().map(|message| message.attachments.len()).sum();
-        assert_eq!(files, 2, "both are there, once");
-        // One that never arrived whole is.
+        let messages = call.with_files(2).await;
+        assert!(messages.iter().all(|message| message.attachments.len() == 1), "both are there, once");
+        assert_eq!(messages[1].history[0].content, "⬆️ Uploading 2/2…", "what stands there until the file does");
+        assert_eq!(call.messages().len(), 2, "and nothing else");
+        // One that never arrived whole is sent again.
         world.discord.fault(follow_up(FaultAnswer::Status(502)));
         let call = ann.slash(&general, "download", json!({"url": link})).await;
         assert_eq!(call.with_files(2).await.len(), 2);

@@ -9,6 +9,7 @@ mod discord_connection;
 mod discord_limits;
 mod discord_media;
 mod discord_wishes;
+mod durable;
 mod egress;
 mod fallback;
 mod fetch_engine;

@@ -159,6 +159,17 @@ impl Bot {
         self.child.kill().await.expect("the bot ran");
     }
 
+    /// Waits until nothing that it started works any more. The end of somebody else's children has no event.
+    pub async fn children_gone(&self) {
+        let gone = async {
+            while !self.processes_at_work().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, gone).await;
+        assert!(waited.is_ok(), "these live on: {:?}", self.processes_at_work());
+    }
+
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         match tokio::time::timeout(PATIENCE, self.child.wait()).await {

@@ -9,6 +9,7 @@
 //! not leave in full, always. One that left in full and was never answered may have been carried out: it is repeated
 //! only where doing it twice is the same as once (edits, and new messages with an enforced nonce).
 
+mod look;
 mod route;
 
 use std::{
@@ -21,14 +22,14 @@ use std::{
 
 use poise::serenity_prelude as serenity;
 use reqwest::{
-    StatusCode,
+    Method, StatusCode,
     header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 
 use super::upload;
 use crate::model::{Error, Kind, MediaFile, redact};
-pub use route::{Route, Ticket};
+pub use route::{Route, TICKET_LIFE, Ticket};
 
 /// How often one request is tried when Discord or the way to it is at fault.
 const MAX_FAULTS: u32 = 4;
@@ -258,14 +259,7 @@ impl Rest {
         let (method, path) = call.route.request();
         let bytes: u64 = call.files.iter().map(|file| file.size).sum();
         let deadline = DEADLINE + Duration::from_secs(bytes / SLOWEST);
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).timeout(deadline);
-        request = request.header(USER_AGENT, serenity::constants::USER_AGENT);
-        if call.route.ticket().is_none() {
-            let mut token = HeaderValue::from_str(self.http.token())
-                .map_err(|_| RestError::Unreachable("the token is not fit for a header".into()))?;
-            token.set_sensitive(true);
-            request = request.header(AUTHORIZATION, token);
-        }
+        let mut request = self.request(method, &path, call.route.ticket().is_none())?.timeout(deadline);
         let handed_over = Arc::new(AtomicU64::new(0));
         request = if call.files.is_empty() {
             request.json(&call.body)
@@ -279,6 +273,19 @@ impl Rest {
             let text = redact::text(&causes(&error.without_url()));
             if left { RestError::Unanswered(text) } else { RestError::Unreachable(text) }
         })
+    }
+
+    /// A request to a path, with the bot's token where the path carries none of its own.
+    fn request(&self, method: Method, path: &str, signed: bool) -> Result<reqwest::RequestBuilder, RestError> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        request = request.header(USER_AGENT, serenity::constants::USER_AGENT);
+        if signed {
+            let mut token = HeaderValue::from_str(self.http.token())
+                .map_err(|_| RestError::Unreachable("the token is not fit for a header".into()))?;
+            token.set_sensitive(true);
+            request = request.header(AUTHORIZATION, token);
+        }
+        Ok(request)
     }
 
     /// What an answer means. `Err`: worth another try.
@@ -360,7 +367,7 @@ impl Call<'_> {
     /// Whether doing it twice is the same as doing it once.
     fn is_idempotent(&self) -> bool {
         match self.route {
-            Route::Edit(..) | Route::Original(_) => true,
+            Route::Edit(..) | Route::Original(_) | Route::EditFollowUp(..) => true,
             Route::Create(_) => self.body["enforce_nonce"] == true,
             Route::FollowUp(_) => false,
         }
@@ -409,6 +416,7 @@ mod tests {
             (Route::Create(1.into()), serde_json::json!({ "nonce": "x" }), false),
             (Route::Edit(1.into(), 2.into()), Value::Null, true),
             (Route::Original(&ticket), Value::Null, true),
+            (Route::EditFollowUp(&ticket, 3.into()), Value::Null, true),
             (Route::FollowUp(&ticket), serde_json::json!({ "enforce_nonce": true }), false),
         ] {
             let call = Call { route, body, files: &[], patience: Patience::Patient };

@@ -19,6 +19,8 @@ pub enum Route<'a> {
     Original(&'a Ticket),
     /// A further answer to an interaction.
     FollowUp(&'a Ticket),
+    /// One of the further answers that is there.
+    EditFollowUp(&'a Ticket, serenity::MessageId),
 }
 
 /// The right to answer an interaction.
@@ -27,24 +29,30 @@ pub struct Ticket {
     pub application: serenity::ApplicationId,
     /// The secret.
     pub token: String,
-    /// When it was handed out.
-    pub since: Instant,
+    /// When it can no longer be used.
+    pub until: Instant,
     /// The limiter of its routes.
     pub bucket: TokenBucket,
 }
 
 /// How long Discord takes answers to an interaction (15 minutes), less a reserve for a slow upload.
-const TICKET_LIFE: Duration = Duration::from_secs(14 * 60 + 30);
+pub const TICKET_LIFE: Duration = Duration::from_secs(14 * 60 + 30);
 
 impl Ticket {
     /// A ticket handed out just now.
+    #[cfg(test)]
     pub fn new(application: serenity::ApplicationId, token: String) -> Self {
-        Self { application, token, since: Instant::now(), bucket: TokenBucket::default() }
+        Self::lasting(application, token, TICKET_LIFE)
+    }
+
+    /// A ticket that can still be used for so long.
+    pub fn lasting(application: serenity::ApplicationId, token: String, left: Duration) -> Self {
+        Self { application, token, until: Instant::now() + left.min(TICKET_LIFE), bucket: TokenBucket::default() }
     }
 
     /// Whether it is too late to use it.
     pub fn is_spent(&self) -> bool {
-        self.since.elapsed() > TICKET_LIFE
+        Instant::now() > self.until
     }
 }
 
@@ -86,6 +94,9 @@ impl<'a> Route<'a> {
             Route::FollowUp(Ticket { application, token, .. }) => {
                 (Method::POST, format!("/webhooks/{application}/{token}"))
             }
+            Route::EditFollowUp(Ticket { application, token, .. }, message) => {
+                (Method::PATCH, format!("/webhooks/{application}/{token}/messages/{message}"))
+            }
         }
     }
 
@@ -100,14 +111,14 @@ impl<'a> Route<'a> {
                 serenity::Route::ChannelMessage { channel_id, message_id },
                 serenity::LightMethod::Patch,
             )),
-            Route::Original(_) | Route::FollowUp(_) => None,
+            Route::Original(_) | Route::FollowUp(_) | Route::EditFollowUp(..) => None,
         }
     }
 
     /// The interaction it answers.
     pub(super) fn ticket(self) -> Option<&'a Ticket> {
         match self {
-            Route::Original(ticket) | Route::FollowUp(ticket) => Some(ticket),
+            Route::Original(ticket) | Route::FollowUp(ticket) | Route::EditFollowUp(ticket, _) => Some(ticket),
             Route::Create(_) | Route::Edit(..) => None,
         }
     }
@@ -116,7 +127,7 @@ impl<'a> Route<'a> {
     pub(super) fn channel(self) -> Option<serenity::ChannelId> {
         match self {
             Route::Create(channel) | Route::Edit(channel, _) => Some(channel),
-            Route::Original(_) | Route::FollowUp(_) => None,
+            Route::Original(_) | Route::FollowUp(_) | Route::EditFollowUp(..) => None,
         }
     }
 }

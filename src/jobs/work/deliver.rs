@@ -1,11 +1,11 @@
 //! From files on disk to messages: fit, plan, send, and once more for what was refused as too large. What cannot be made to
 //! fit goes to the operator's store, where there is one, and the message gets a link.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::Work;
 use crate::{
-    deliver::{self, BatchLimits, Delivered, Part, SendError, Sink, Stored},
+    deliver::{self, BatchLimits, Delivered, Part, Piece, SendError, Sink, Stored},
     media::{FitProgress, FitTarget, Fitted, Party, Tags},
     model::{Error, Kind, MediaFile, MediaMetadata, Phase, Posted, Result, UploadLimit},
 };
@@ -18,7 +18,8 @@ impl Work<'_> {
     /// does not hold up the others; it is linked to, if that can be.
     ///
     /// `pending` holds the files as loaded; afterwards those that were not delivered. What was delivered, as it was
-    /// delivered, stands in `metadata`.
+    /// delivered, stands in `metadata`. What an earlier run of the same request has delivered is made again, because only
+    /// then is known which file it is, and left out.
     pub(super) async fn deliver(
         &self,
         pending: &mut Vec<MediaFile>,
@@ -29,24 +30,37 @@ impl Work<'_> {
         let upload = &self.kit.parts.settings.upload;
         let batches = BatchLimits { max_files: upload.max_files_per_batch, batch_bytes: upload.batch_bytes };
         let all = pending.len();
-        let (mut refits, mut parts, mut left_out, mut sent) = (0, 0, Vec::new(), Vec::new());
-        // Texts about what went to the store that have not been told yet.
-        let mut notes = VecDeque::new();
+        let already = sink.already();
+        let (mut refits, mut parts, mut left_out, mut sent) = (0, already.messages, Vec::new(), Vec::new());
+        // Texts about what went to the store that have not been told yet; how many were; how many to leave out.
+        let (mut notes, mut told, mut known_notes) = (VecDeque::new(), already.notes(), already.notes());
         let Posted { places, warnings } = posted;
+        places.extend(already.places.iter().cloned());
         while !pending.is_empty() {
             let limit = self.limit(sink);
             let (mut fitting, mut ready, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+            let mut pieces = Vec::new();
+            // Files are sent in order, so what is made of an item goes on where what was sent of it ends.
+            let mut made: HashMap<usize, usize> = HashMap::new();
+            sent.iter().for_each(|file: &MediaFile| *made.entry(file.item).or_default() += 1);
             let known = warnings.len();
             for original in pending.iter() {
                 match self.fit(original, metadata, limit, all, refits).await {
                     Ok(fitted) => {
                         // What is to be fitted again should the place refuse it: the original, or of one that was
                         // split the part, for the others may be there already.
-                        match fitted.files.as_slice() {
-                            [_] => fitting.push(original.clone()),
-                            parts => fitting.extend_from_slice(parts),
+                        let split = fitted.files.len() != 1;
+                        for file in fitted.files {
+                            let made = made.entry(file.item).or_default();
+                            let (item, ordinal) = (file.item, std::mem::replace(made, *made + 1));
+                            if already.has(item, ordinal) {
+                                sent.push(file);
+                                continue;
+                            }
+                            fitting.push(if split { file.clone() } else { original.clone() });
+                            pieces.push(Piece::File { item, ordinal, sha256: file.checksum.clone() });
+                            ready.push(file);
                         }
-                        ready.extend(fitted.files);
                         let new = fitted.report.warnings.into_iter().filter(|warning| !warnings.contains(warning));
                         warnings.extend(new.collect::<Vec<_>>());
                     }
@@ -63,6 +77,7 @@ impl Work<'_> {
             if let Some(warned) = deliver::warned(warnings.get(known..).unwrap_or_default()) {
                 notes.push_front(warned);
             }
+            drop(notes.drain(..std::mem::take(&mut known_notes).min(notes.len())));
             let sizes: Vec<u64> = ready.iter().map(|file| file.size).collect();
             let plan = deliver::plan(&sizes, batches);
             for (index, range) in plan.iter().enumerate() {
@@ -70,7 +85,9 @@ impl Work<'_> {
                 self.progress.set(Phase::Uploading { part: parts + 1, of });
                 let files = &mut ready[range.clone()];
                 let note = notes.front().map_or("", String::as_str);
-                let part = Part { request: &self.request.id, metadata, files, note, index: parts, of };
+                let mut pieces = pieces[range.clone()].to_vec();
+                pieces.extend(notes.front().map(|_| Piece::Note { ordinal: told }));
+                let part = Part { request: &self.request.id, metadata, files, note, pieces: &pieces, index: parts, of };
                 match self.guarded(async { Ok(sink.send(part).await) }).await? {
                     Ok(delivered) => {
                         match delivered {
@@ -81,7 +98,7 @@ impl Work<'_> {
                             }
                         }
                         parts += 1;
-                        notes.pop_front();
+                        told += usize::from(notes.pop_front().is_some());
                         sent.extend_from_slice(files);
                         pending.drain(..range.len());
                     }
@@ -106,7 +123,9 @@ impl Work<'_> {
         }
         while let Some(note) = notes.pop_front() {
             let of = parts + 1 + notes.len();
-            let part = Part { request: &self.request.id, metadata, files: &[], note: &note, index: parts, of };
+            let pieces = [Piece::Note { ordinal: told }];
+            let request = &self.request.id;
+            let part = Part { request, metadata, files: &[], note: &note, pieces: &pieces, index: parts, of };
             match self.guarded(async { Ok(sink.send(part).await) }).await? {
                 Ok(Delivered::Message(link)) => places.push(link),
                 Ok(Delivered::Files(_)) => {}
@@ -114,6 +133,7 @@ impl Work<'_> {
                 Err(SendError::TooLarge) => return Err(Error::internal("a message without files is too large")),
             }
             parts += 1;
+            told += 1;
         }
         metadata.file_size_bytes = Some(sent.iter().map(|file| file.size).sum());
         metadata.files = sent;

@@ -112,6 +112,19 @@ pub(super) const SPECS: &[Spec] = &[
         ..NUMBER
     },
     Spec {
+        name: "DATABASE_LEASE_SECONDS",
+        path: "database.lease_seconds",
+        default: Some("15"),
+        takes: "number, 1 to 3600",
+        doc: "How long a worker may be silent before the jobs it had are taken over: by another bot of the same database, \
+              or by the same one after a crash. With fewer it goes on sooner; a machine that hangs for longer than that \
+              does work twice, which is never posted twice.",
+        apply: |s, t| {
+            parse::number(t, 1, 3600).map(|seconds| s.database.lease = std::time::Duration::from_secs(seconds))
+        },
+        ..NUMBER
+    },
+    Spec {
         name: "LOG_LEVEL",
         path: "log.level",
         default: Some("info"),

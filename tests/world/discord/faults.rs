@@ -33,6 +33,8 @@ pub enum FaultAnswer {
     Reset,
     /// Does it, then cuts the line: the answer is lost.
     LoseAnswer,
+    /// Does it, and never answers.
+    KeepAnswer,
     /// Waits this long, then answers as ever.
     Slow(Duration),
     /// Never answers.

@@ -464,6 +464,12 @@ impl Conversation {
         self.discord.wait_for(what, look).await
     }
 
+    /// Waits until the answers, all together, are as wanted.
+    pub async fn settles(&self, what: &str, wanted: impl Fn(&[Message]) -> bool) {
+        let look = |state: &State| wanted(&state.answers_to(self.start)).then_some(());
+        self.discord.wait_for(what, look).await;
+    }
+
     /// Waits until an answer says this (in its text, embeds or components).
     pub async fn says(&self, words: &str) -> Message {
         self.until(&format!("an answer with {words:?}"), |message| message.text().contains(words)).await

@@ -134,7 +134,11 @@ async fn answer(shared: Arc<Shared>, request: hyper::Request<Incoming>) -> Resul
             response.headers_mut().insert(name, value);
         }
     }
-    if fault == Some(FaultAnswer::LoseAnswer) { Err(Cut) } else { Ok(response) }
+    match fault {
+        Some(FaultAnswer::LoseAnswer) => Err(Cut),
+        Some(FaultAnswer::KeepAnswer) => std::future::pending().await,
+        _ => Ok(response),
+    }
 }
 
 fn log_entry(request: &hyper::Request<Incoming>, method: &str, path: &str, query: &str) -> Request {
@@ -163,7 +167,11 @@ fn faulty(fault: &FaultAnswer) -> Option<Response> {
             response.body(Body::from(page)).unwrap_or_default()
         }
         FaultAnswer::Status(status) => json_response(*status, &json!({"message": format!("{status}"), "code": 0})),
-        FaultAnswer::Reset | FaultAnswer::LoseAnswer | FaultAnswer::Hang | FaultAnswer::Slow(_) => return None,
+        FaultAnswer::Reset
+        | FaultAnswer::LoseAnswer
+        | FaultAnswer::KeepAnswer
+        | FaultAnswer::Hang
+        | FaultAnswer::Slow(_) => return None,
     })
 }
 

@@ -65,6 +65,12 @@ impl Downloads {
         let waited = tokio::time::timeout(patience, held.wait_for(|now| *now >= count)).await.map(drop);
         assert!(waited.is_ok(), "{count} held downloads were awaited, {} came", *self.inner.held.borrow());
     }
+
+    pub(super) async fn wait_for_none_held(&self, patience: Duration) {
+        let mut held = self.inner.held.subscribe();
+        let waited = tokio::time::timeout(patience, held.wait_for(|now| *now == 0)).await.map(drop);
+        assert!(waited.is_ok(), "{} downloads are still held", *self.inner.held.borrow());
+    }
 }
 
 /// A body under way.

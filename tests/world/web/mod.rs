@@ -231,6 +231,11 @@ impl Web {
         self.world.downloads.most()
     }
 
+    /// Waits until no media body is held back any more: those who asked have gone, or the gate is open.
+    pub async fn no_downloads(&self) {
+        self.world.downloads.wait_for_none_held(PATIENCE).await;
+    }
+
     /// Waits until `count` media bodies are held back at once.
     ///
     /// # Panics

@@ -1,0 +1,197 @@
+//! What durable jobs go to on Discord: takes a job up where its row says that its conversation is, and speaks for it.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    address::Address,
+    limits::{LimitBook, Place},
+    live::Live,
+    progress,
+    request::Target,
+    rest::Rest,
+    sink::DiscordSink,
+    texts,
+};
+use crate::{
+    deliver::{self, DirectorySink, Journal, Sink},
+    jobs::{
+        Seal,
+        durable::{self, Host, Recorded, Taken, Talk, Word},
+        store::{Claimed, JobStore},
+    },
+    model::{Error, Options, Outcome, Phase, ProgressReceiver, Request, Requester, Result},
+    settings::Settings,
+};
+
+/// Before a place in the queue is shown for the first time, and between two looks at it.
+const FIRST_LOOK: Duration = Duration::from_millis(400);
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What a job's row keeps of a request; its id is the row's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The link as pasted.
+    pub url: url::Url,
+    /// What is wanted of it.
+    pub options: Options,
+    /// Who asked.
+    pub requester: Requester,
+}
+
+/// Discord as the place that durable jobs go to.
+pub struct DiscordHost {
+    /// Discord's REST interface.
+    pub rest: Rest,
+    /// Opens the tokens of interactions.
+    pub seal: Arc<Seal>,
+    /// What was learned about upload limits.
+    pub limits: Arc<LimitBook>,
+    /// What the operator set.
+    pub settings: Arc<Settings>,
+    /// Live messages of this process whose jobs have not been claimed yet. The worker takes over the very object, so that
+    /// nobody else changes the message any more.
+    pub waiting: Waiting,
+}
+
+/// Live messages by job. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Waiting(Arc<Mutex<HashMap<String, Arc<Live>>>>);
+
+impl Waiting {
+    /// Keeps the live message of a job until it is claimed.
+    pub fn put(&self, id: &str, live: Arc<Live>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), live);
+    }
+
+    /// Takes it back. `None`: the job was claimed here.
+    pub fn take(&self, id: &str) -> Option<Arc<Live>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    fn get(&self, id: &str) -> Option<Arc<Live>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Shows a job's place in the queue until it is claimed by whomever; when the bot stops, that it goes on later.
+    pub async fn in_line(&self, id: &str, store: &JobStore, stop: &CancellationToken) {
+        let mut pause = FIRST_LOOK;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {
+                    if let Some(live) = self.take(id) {
+                        live.pause(&texts::paused()).await;
+                    }
+                    return;
+                }
+            }
+            pause = LOOK;
+            if self.get(id).is_none() {
+                return;
+            }
+            match store.ahead(id).await {
+                // Looked up again: it may have been claimed meanwhile, and then its worker speaks.
+                Ok(Some(ahead)) => {
+                    if let (Some(live), Some(text)) = (self.get(id), texts::phase(&Phase::Queued { ahead }, None)) {
+                        live.progress(&text).await;
+                    }
+                }
+                Ok(None) => return drop(self.take(id)),
+                Err(error) => tracing::debug!(%error, "a place in the queue is not known"),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Host for DiscordHost {
+    async fn take_up(&self, job: &Claimed, journal: Arc<dyn Journal>) -> Result<Taken> {
+        let odd = |error: serde_json::Error| Error::internal(format!("a job's row makes no sense: {error}"));
+        let Asked { url, options, requester } = serde_json::from_value(job.request.clone()).map_err(odd)?;
+        let address: Address = serde_json::from_value(job.address.clone()).map_err(odd)?;
+        let (guild, channel, target, told) = (address.guild, address.channel, address.target, address.told);
+        let live = match self.waiting.take(&job.id) {
+            Some(live) => live,
+            None => Arc::new(Live::at(self.rest.clone(), &job.id, address.clone(), &self.seal)),
+        };
+        live.begin(&texts::begin()).await?;
+        let now = live.address().await;
+        if now != address {
+            journal.readdress(serde_json::to_value(&now).map_err(odd)?).await?;
+        }
+        let entries: Vec<_> = job.parts.iter().map(durable::entry).collect();
+        let sink: Arc<dyn Sink> = match target {
+            Target::Here => Arc::new(DiscordSink {
+                already: live.resume(journal, entries, job.attempt <= 1).await,
+                live: live.clone(),
+                limits: self.limits.clone(),
+                place: Place::of(guild, channel),
+                told,
+            }),
+            Target::Server => {
+                live.resume(journal.clone(), Vec::new(), job.attempt <= 1).await;
+                Arc::new(Recorded::new(DirectorySink::new(&self.settings.downloads.dir, None), journal, &entries))
+            }
+        };
+        let request = Request { id: job.id.clone(), url, options, requester };
+        let talk = Arc::new(Voice { live, target, shown: self.settings.upload.progress_updates });
+        Ok(Taken { request, sink, talk })
+    }
+}
+
+/// Speaks for one job.
+struct Voice {
+    live: Arc<Live>,
+    target: Target,
+    /// `UPLOAD_ENABLE_PROGRESS_UPDATES`.
+    shown: bool,
+}
+
+#[async_trait]
+impl Talk for Voice {
+    async fn follow(&self, progress: ProgressReceiver) {
+        if self.shown {
+            progress::follow(&self.live, progress).await;
+        }
+    }
+
+    async fn say(&self, word: Word<'_>) {
+        match word {
+            Word::Ended(outcome) => match last_word(outcome, self.target) {
+                Some(text) => self.live.finish(&text).await,
+                None => self.live.tidy().await,
+            },
+            Word::Paused => self.live.pause(&texts::paused()).await,
+            Word::GivenUp => self.live.finish(&texts::given_up()).await,
+        }
+    }
+}
+
+/// What the live message says in the end. `None`: it has become the files.
+fn last_word(outcome: &Outcome, target: Target) -> Option<String> {
+    match &outcome.error {
+        Some(error) => Some(texts::failure(outcome, error)),
+        None if target == Target::Server => {
+            let paths = outcome.posted.places.iter();
+            let mut names: Vec<String> =
+                paths.filter_map(|path| Some(Path::new(path).file_name()?.to_string_lossy().into_owned())).collect();
+            if names.is_empty() {
+                // An earlier attempt has placed them, and the name that each got then is not known any more.
+                let files = outcome.metadata.iter().flat_map(|metadata| &metadata.files);
+                names = files.map(|file| file.filename.clone()).collect();
+            }
+            let warned = deliver::warned(&outcome.posted.warnings).map(|warned| format!("\n{warned}"));
+            Some(texts::kept(&names) + &warned.unwrap_or_default())
+        }
+        None => None,
+    }
+}
