@@ -9,7 +9,7 @@ use crate::{
     app::App,
     deliver::Store,
     discord::{self, RunError},
-    jobs::store::JobStore,
+    jobs::store::{JobStore, StoreError},
     settings::Settings,
 };
 
@@ -73,7 +73,11 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
         Ok(jobs) => jobs,
         Err(error) => {
             eprintln!("boss-bot: {error}");
-            return Exit::Settings;
+            // What passes by itself is worth another start; a service manager does not repeat wrong settings.
+            return match error {
+                StoreError::Unreachable(_) | StoreError::Held(_) | StoreError::Full => Exit::Later,
+                _ => Exit::Settings,
+            };
         }
     };
     let store = app.store.clone();

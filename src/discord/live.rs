@@ -186,14 +186,11 @@ impl Live {
         let result = match (state.begun.take(), state.delivered) {
             // A message that waits for its files gets the word instead.
             (Some(begun), _) => match self.put(&state, begun, text, &[]).await {
-                Err(RestError::Gone) => self.next(&mut state, text, "e").await,
-                other => other,
+                Err(RestError::Gone) => self.next(&mut state, text, "e").await.map_err(DeliverError::Rest),
+                other => other.map_err(DeliverError::Rest),
             },
-            (None, 0) => self.edit_or_create(&mut state, text, "e", &[], None).await.map_err(|error| match error {
-                DeliverError::Rest(error) => error,
-                DeliverError::NotOurs(_) => RestError::Gone,
-            }),
-            (None, _) => self.next(&mut state, text, "e").await,
+            (None, 0) => self.edit_or_create(&mut state, text, "e", &[], None).await,
+            (None, _) => self.next(&mut state, text, "e").await.map_err(DeliverError::Rest),
         };
         if let Err(error) = result {
             tracing::warn!(%error, "the last word could not be said");

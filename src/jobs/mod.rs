@@ -2,6 +2,9 @@
 //!
 //! [`Jobs::submit`] takes a request and the place its files go to. At most `MAX_CONCURRENT_DOWNLOADS` requests are at
 //! work; the others wait, and servers and people take turns. The way of one request is in `work/`.
+//!
+//! What is asked for on Discord is kept in a database until it is done (`store/`, `seal`), and a worker hands it to
+//! [`Jobs::submit`] (`durable/`). The command line submits directly.
 
 pub mod durable;
 mod folder;

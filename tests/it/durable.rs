@@ -15,7 +15,7 @@ use crate::world::{
 };
 
 /// A lease that lapses while a story can wait for it.
-const LEASE: (&str, &str) = ("DATABASE_LEASE_SECONDS", "1");
+const LEASE: (&str, &str) = ("DATABASE_LEASE_SECONDS", "2");
 
 fn general(world: &World) -> Channel {
     world.discord.guild("No boost", 0).channel("general")

@@ -5,7 +5,10 @@
 //! silent. Between two heartbeats it believes in its lease for as long as that lasts by its own clock, and no longer.
 
 use std::{
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -37,12 +40,16 @@ pub(super) struct Page {
     lasts: Duration,
     /// When the lease was last extended: by a clock that never jumps, and by one that goes on while the machine sleeps.
     extended: Mutex<(Instant, SystemTime)>,
+    /// Whether the database did not take the last heartbeat.
+    away: AtomicBool,
     /// How far the job has come, once it is at work.
     progress: OnceLock<ProgressReceiver>,
     /// The job is another one's.
     pub(super) lost: CancellationToken,
     /// Somebody wants it to end.
     pub(super) cancelled: CancellationToken,
+    /// Its task here has ended.
+    pub(super) gone: CancellationToken,
 }
 
 impl Page {
@@ -60,10 +67,25 @@ impl Page {
             lease,
             lasts,
             extended: Mutex::new(claimed),
+            away: AtomicBool::new(false),
             progress: OnceLock::new(),
             lost: CancellationToken::new(),
             cancelled: CancellationToken::new(),
+            gone: CancellationToken::new(),
         }
+    }
+
+    /// Extends the lease now if much of it has gone by: a process that was starved hears of nothing in time, and must not
+    /// take its own job for another one's.
+    pub(super) async fn revive(&self) {
+        if !self.lost.is_cancelled() && self.age() > self.lasts / 2 {
+            self.beat().await;
+        }
+    }
+
+    /// The job's id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// From now on the heartbeat tells how far it has come.
@@ -74,34 +96,41 @@ impl Page {
 
     /// Extends the lease until the job is another one's. Never ends otherwise.
     pub(super) async fn keep_alive(&self) {
-        let mut away = false;
         loop {
             tokio::select! {
                 () = self.lost.cancelled() => return,
                 () = self.store.cancelled(&self.id), if !self.cancelled.is_cancelled() => self.cancelled.cancel(),
-                () = tokio::time::sleep(self.lasts / 3) => {}
-            }
-            let (phase, fraction) = self.progress.get().map_or(("claimed", None), |seen| word(&seen.borrow()));
-            let now = (Instant::now(), SystemTime::now());
-            let beat = self.store.beat(&self.id, &self.lease, self.lasts, phase, fraction);
-            match in_time(beat).await {
-                Ok(Beat::Lost) => return self.lost.cancel(),
-                Ok(beat) => {
-                    self.extended(now);
-                    if beat == Beat::Cancel {
-                        self.cancelled.cancel();
-                    }
-                    if std::mem::take(&mut away) {
-                        tracing::info!("the database takes heartbeats again");
-                    }
-                }
-                Err(error) if !away => {
-                    away = true;
-                    tracing::warn!(%error, "a heartbeat was not taken: going on, and writing down later what was done");
-                }
-                Err(_) => {}
+                () = tokio::time::sleep(self.lasts / 3) => self.beat().await,
             }
         }
+    }
+
+    async fn beat(&self) {
+        let (phase, fraction) = self.progress.get().map_or(("claimed", None), |seen| word(&seen.borrow()));
+        let now = (Instant::now(), SystemTime::now());
+        match in_time(self.store.beat(&self.id, &self.lease, self.lasts, phase, fraction)).await {
+            Ok(Beat::Lost) => self.lost.cancel(),
+            Ok(beat) => {
+                self.extended(now);
+                if beat == Beat::Cancel {
+                    self.cancelled.cancel();
+                }
+                if self.away.swap(false, Relaxed) {
+                    tracing::info!("the database takes heartbeats again");
+                }
+            }
+            Err(error) if !self.away.swap(true, Relaxed) => {
+                tracing::warn!(%error, "a heartbeat was not taken: going on, and writing down later what was done");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// How long ago the lease was extended.
+    fn age(&self) -> Duration {
+        let (steady, wall) = *self.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        // A wall clock that was set back tells nothing; one that jumped forward makes us careful.
+        steady.elapsed().max(wall.elapsed().unwrap_or_default())
     }
 
     fn extended(&self, at: (Instant, SystemTime)) {
@@ -156,10 +185,7 @@ impl Page {
 #[async_trait]
 impl Journal for Page {
     fn is_ours(&self) -> bool {
-        let (steady, wall) = *self.extended.lock().unwrap_or_else(PoisonError::into_inner);
-        // A wall clock that was set back tells nothing; one that jumped forward makes us careful.
-        let slept = wall.elapsed().unwrap_or_default();
-        !self.lost.is_cancelled() && steady.elapsed().max(slept) < self.lasts
+        !self.lost.is_cancelled() && self.age() < self.lasts
     }
 
     async fn confirm(&self) -> Result<()> {

@@ -1,8 +1,9 @@
 //! Claims jobs when there is room, works on each in a task of its own, and ends each in the database.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime},
@@ -27,8 +28,8 @@ use crate::{
 /// How often a job is begun before it is given up: a crash may be the machine's, three in a row are the job's.
 const TRIES: i32 = 3;
 
-/// Attempts that a job is enqueued with: one more, in which nothing is tried and the last word is said.
-pub const ATTEMPTS: i32 = TRIES + 1;
+/// Attempts that a job is enqueued with: some more, in which nothing is tried and only the last word is said.
+pub const ATTEMPTS: i32 = TRIES + 3;
 
 /// How long the worker sleeps at the most when nobody wakes it: leases lapse without a sound.
 const LOOK: Duration = Duration::from_secs(1);
@@ -62,6 +63,26 @@ pub struct Durable {
     tasks: TaskTracker,
     stop: CancellationToken,
     away: Arc<AtomicBool>,
+    /// The jobs that have a task here.
+    at_work: Arc<Mutex<HashMap<String, Arc<Page>>>>,
+}
+
+/// A job's task. Dropped, it has ended.
+struct AtWork<'a> {
+    worker: &'a Durable,
+    page: Arc<Page>,
+    /// The task that had the same job here before, and has lost it.
+    before: Option<Arc<Page>>,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut at_work = self.worker.at_work();
+        if at_work.get(self.page.id()).is_some_and(|page| Arc::ptr_eq(page, &self.page)) {
+            at_work.remove(self.page.id());
+        }
+        self.page.gone.cancel();
+    }
 }
 
 impl Durable {
@@ -77,6 +98,7 @@ impl Durable {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             away: Arc::default(),
+            at_work: Arc::default(),
         }
     }
 
@@ -116,6 +138,10 @@ impl Durable {
     /// The next job that may run, waited for, and when its lease began. `None`: the worker is to stop.
     async fn next(&self) -> Option<(Claimed, (Instant, SystemTime))> {
         loop {
+            let at_work: Vec<_> = self.at_work().values().cloned().collect();
+            for page in at_work {
+                page.revive().await;
+            }
             let at = (Instant::now(), SystemTime::now());
             // Not broken off by a stop: a claim that nobody hears of would have to lapse.
             let claimed = self.store.claim(&self.name, self.pace.lease, i64::MAX).await;
@@ -152,6 +178,19 @@ impl Durable {
         }
     }
 
+    fn at_work(&self) -> MutexGuard<'_, HashMap<String, Arc<Page>>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a job has a task here, and tells one that had it before that it has lost it.
+    fn begin(&self, page: Arc<Page>) -> AtWork<'_> {
+        let before = self.at_work().insert(page.id().to_owned(), page.clone());
+        if let Some(before) = &before {
+            before.lost.cancel();
+        }
+        AtWork { worker: self, page, before }
+    }
+
     fn back(&self) {
         if self.away.swap(false, Relaxed) {
             tracing::info!("the database is back: jobs are taken again");
@@ -172,6 +211,11 @@ impl Durable {
             let page = page.clone();
             AbortOnDropHandle::new(tokio::spawn(async move { page.keep_alive().await }.in_current_span()))
         };
+        let at_work = self.begin(page.clone());
+        if let Some(before) = &at_work.before {
+            // They would work in the same folder.
+            before.gone.cancelled().await;
+        }
         if claimed.attempt > 1 {
             tracing::info!(parts = claimed.parts.len(), "taking up a job that was broken off");
         }

@@ -91,7 +91,7 @@ async fn random_kills_lose_nothing_and_post_nothing_twice() {
         if on_postgres { postgres::database().await } else { format!("sqlite:{}/jobs.db", world.dir().display()) };
     let env = [
         ("DATABASE_URL", database.as_str()),
-        ("DATABASE_LEASE_SECONDS", "1"),
+        ("DATABASE_LEASE_SECONDS", "2"),
         ("UPLOAD_MAX_FILES_PER_BATCH", "1"),
         ("MAX_CONCURRENT_DOWNLOADS", "3"),
         ("LOG_LEVEL", "info"),

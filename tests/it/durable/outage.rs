@@ -97,4 +97,10 @@ async fn a_bot_whose_database_cannot_be_opened_says_why_and_does_not_start() {
     let mut bot = Bot::start(world.dir(), world.env(&[LEASE, ("DATABASE_URL", &url)]));
     assert_eq!(bot.ended().await.code(), Some(4), "the settings cannot be used");
     bot.log().line("what is wrong", |line| line.contains("is not a database of boss-bot")).await;
+
+    // A server that is not there yet is no mistake: a service manager tries again.
+    let url = format!("postgres:///jobs?host={}&user=nobody", world.dir().display());
+    let mut bot = Bot::start(world.dir(), world.env(&[LEASE, ("DATABASE_URL", &url)]));
+    assert_eq!(bot.ended().await.code(), Some(7), "later");
+    bot.log().line("what is wrong", |line| line.contains("cannot be reached")).await;
 }

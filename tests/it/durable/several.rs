@@ -1,5 +1,6 @@
 //! Several bots with one token: with one database they share the work, with two the first one has it.
 
+use boss_bot::{jobs::store::JobStore, settings::DatabaseUrl};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -56,9 +57,20 @@ async fn two_bots_of_one_postgresql_answer_each_command_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_bots_with_databases_of_their_own_one_answers_an_interaction() {
     let world = World::start().await;
-    let other = format!("sqlite:{}", world.dir().join("other.db").display());
+    let files = [world.dir().join("one.db"), world.dir().join("other.db")];
+    let urls = files.each_ref().map(|file| format!("sqlite:{}", file.display()));
+    let [one, other] = urls.each_ref().map(|url| [LEASE, ("DATABASE_URL", url.as_str())]);
     // A message cannot be acknowledged, so there nothing tells them apart.
-    one_answer_a_command(&[LEASE], &[LEASE, ("DATABASE_URL", &other)], &world, false).await;
+    one_answer_a_command(&one, &other, &world, false).await;
+    let mut done = 0;
+    for file in files {
+        let store = JobStore::open(&DatabaseUrl::Sqlite(file)).await.unwrap();
+        let counts = store.counts().await.unwrap();
+        assert_eq!((counts.queued, counts.running), (0, 0), "who came second called its own job off: {counts:?}");
+        done += counts.done;
+        store.close().await;
+    }
+    assert_eq!(done, 3);
 }
 
 fn signal(bot: &Bot, signal: Signal) {
