@@ -55,6 +55,8 @@ struct State {
     text: String,
     /// Batches that were posted.
     delivered: usize,
+    /// Whether files are on their way, or were when somebody broke that off: they may be there or not.
+    sending: bool,
     /// The message of the next batch, when it is there already, without its files.
     begun: Option<Sent>,
     /// Whether an earlier process may have begun a message that it could not write down.
@@ -86,6 +88,7 @@ impl Live {
             message,
             text: String::new(),
             delivered: 0,
+            sending: false,
             begun: None,
             resumed: false,
             journal: None,
@@ -166,10 +169,12 @@ impl Live {
         }
     }
 
-    /// Says that it goes on later. Where files are already there is nothing to say.
+    /// Says that it goes on later. Where files are, or may be, there is nothing to say: the text would take the place of
+    /// their caption.
     pub async fn pause(&self, text: &str) {
         let mut state = self.state.lock().await;
         if state.delivered == 0
+            && !state.sending
             && state.confirm().await
             && let Err(error) = self.edit(&mut state, text, &[], Patience::Patient).await
         {
@@ -220,15 +225,20 @@ impl Live {
             _ => part.note.to_owned(),
         };
         let nonce = part.index.to_string();
+        state.sending = true;
         let sent = if state.delivered == 0 {
             state.note(&part, Stage::Sending, state.message).await?;
-            self.edit_or_create(&mut state, &caption, &nonce, part.files, Some(&part)).await?
+            self.edit_or_create(&mut state, &caption, &nonce, part.files, Some(&part)).await
         } else if part.files.is_empty() {
-            self.next(&mut state, &caption, &nonce).await?
+            self.next(&mut state, &caption, &nonce).await.map_err(DeliverError::Rest)
         } else {
-            self.follow(&mut state, &caption, &nonce, &part).await?
+            self.follow(&mut state, &caption, &nonce, &part).await
         };
+        // A refusal is certain; what is dropped before this line is not.
+        state.sending = sent.is_ok();
+        let sent = sent?;
         state.note(&part, Stage::Sent, Some(sent)).await?;
+        state.sending = false;
         state.delivered += 1;
         state.begun = None;
         Ok(state.link(sent))

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{LEASE, arrives, ends_clean, general};
 use crate::world::{
+    discord::{Fault, FaultAnswer},
     media::{self, Media},
     platforms::Tweet,
     stage::World,
@@ -55,6 +56,33 @@ async fn a_restart_in_the_middle_is_told_and_everything_goes_on() {
     })
     .await;
     assert!(began.elapsed() < Duration::from_secs(14), "nothing waited for a lease: {:?}", began.elapsed());
+    ends_clean(&world, bot).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_when_the_files_are_there_but_not_written_down_leaves_their_caption_alone() {
+    let world = World::start().await;
+    let images: Vec<Media> = (1230..1232).map(media::jpg).collect();
+    let link = world.web.x().post(Tweet::images(&images).by("ann", "Ann").text("Two"));
+    let general = general(&world);
+    world.discord.fault(Fault::on("/messages/@original", FaultAnswer::KeepAnswer).method("PATCH"));
+    let mut bot = world.bot(&[("UPLOAD_ENABLE_PROGRESS_UPDATES", "false")]).await;
+    let call = bot
+        .during(async {
+            let call = world.discord.user("ann").slash(&general, "download", json!({"url": link})).await;
+            call.final_message().await;
+            call
+        })
+        .await;
+    let (status, took) = bot.stop().await;
+    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+    world.discord.heal();
+    let mut bot = world.bot(&[]).await;
+    let log = bot.log().clone();
+    bot.during(log.line("the end of the job", |line| line.contains("delivered"))).await;
+    let messages = bot.during(arrives(&call, &images)).await;
+    assert!(messages[0].content.contains("Two"), "{}", messages[0].content);
+    assert_eq!((messages.len(), messages[0].history.len()), (1, 2), "thinking, then the files: nothing else was said");
     ends_clean(&world, bot).await;
 }
 
