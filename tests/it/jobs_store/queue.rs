@@ -16,6 +16,7 @@ on_both!(
     two_gateways_that_see_the_same_message_make_one_job,
     priority_counts_first_then_whose_group_runs_least_then_age,
     a_group_never_runs_more_than_its_limit_however_many_claim_at_once,
+    all_that_claim_at_the_same_moment_get_a_job_of_their_own,
     jobs_with_the_same_key_run_one_after_the_other,
     two_programs_share_three_hundred_jobs_and_none_runs_twice,
     a_job_that_is_held_back_runs_when_it_is_released,
@@ -104,6 +105,23 @@ async fn a_group_never_runs_more_than_its_limit_however_many_claim_at_once(place
         }
     }
     assert!(all(2).await.is_empty(), "all have run");
+}
+
+async fn all_that_claim_at_the_same_moment_get_a_job_of_their_own(place: &Place) {
+    let other = place.again().await;
+    for round in 0..5 {
+        let mut ids = BTreeSet::new();
+        for group in 0..8 {
+            ids.insert(place.add(job(&format!("group {group} of {round}"))).await);
+        }
+        let claims = (0..8).map(|n| {
+            let store = if n % 2 == 0 { place.store.clone() } else { other.clone() };
+            tokio::spawn(async move { store.claim("worker", LONG, 1).await.unwrap() })
+        });
+        let claimed =
+            join_all(claims).await.into_iter().map(|claimed| claimed.unwrap().expect("there was one for each"));
+        assert_eq!(claimed.map(|claimed| claimed.id).collect::<BTreeSet<_>>(), ids);
+    }
 }
 
 async fn jobs_with_the_same_key_run_one_after_the_other(place: &Place) {
@@ -263,12 +281,15 @@ async fn a_claim_whose_caller_has_gone_counts_as_never_made(place: &Place) {
             let mut gone = Box::pin(place.store.claim("gone", LONG, MANY));
             let _ = poll!(&mut gone);
         }
-        let claimed = loop {
-            match place.claim().await {
-                Some(claimed) => break claimed,
-                None => place.store.wait_for_work(LONG).await,
+        let again = async {
+            loop {
+                match place.claim().await {
+                    Some(claimed) => break claimed,
+                    None => place.store.wait_for_work(LONG).await,
+                }
             }
         };
+        let claimed = tokio::time::timeout(Duration::from_secs(30), again).await.expect("it is given back");
         assert_eq!((claimed.id.as_str(), claimed.attempt), (id.as_str(), 1));
         assert!(place.finish(&claimed, End::Done).await);
         assert_eq!(place.store.get(&id).await.unwrap().unwrap().state, State::Done);
