@@ -18,6 +18,17 @@ impl Bars {
         Self(MultiProgress::new())
     }
 
+    /// A bar for all links together, which stands above the others.
+    pub(super) fn whole(&self, links: usize) -> Whole {
+        let bar = self.0.insert(0, ProgressBar::new(u64::try_from(links).unwrap_or(u64::MAX)));
+        // The templates are constants that a test tries.
+        if let Ok(style) = ProgressStyle::with_template(WHOLE) {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        bar.tick();
+        Whole(bar)
+    }
+
     /// Takes what is left of them off the screen.
     pub(super) fn clear(&self) {
         // Only fails when the terminal has gone, and then there is nothing to clear.
@@ -56,6 +67,25 @@ impl Bars {
     }
 }
 
+/// How far many links have come together.
+pub(super) struct Whole(ProgressBar);
+
+impl Whole {
+    /// One link has ended; so many have failed by now.
+    pub(super) fn step(&self, failed: usize) {
+        if failed > 0 {
+            self.0.set_message(format!(", {failed} failed"));
+        }
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn show(bar: &ProgressBar, phase: &Phase, left: Option<Duration>) {
     let (template, position, length, message) = match phase {
         Phase::Queued { ahead } => (SPINNER, 0, None, format!("waiting, {ahead} ahead")),
@@ -84,6 +114,7 @@ fn show(bar: &ProgressBar, phase: &Phase, left: Option<Duration>) {
 const SPINNER: &str = "{spinner} {prefix:.dim}  {msg}";
 const BYTES: &str = "{spinner} {prefix:.dim}  {bar:24} {percent:>3} %  {binary_bytes_per_sec}  {msg}";
 const GROWING: &str = "{spinner} {prefix:.dim}  {binary_bytes}  {binary_bytes_per_sec}  {msg}";
+const WHOLE: &str = "  {bar:24} {pos} of {len} links{msg}, {elapsed}";
 const SHARE: &str = "{spinner} {prefix:.dim}  {bar:24} {percent:>3} %  {msg}";
 
 /// The end of a link tells more than its beginning.
@@ -104,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_sound() {
-        for template in [SPINNER, BYTES, GROWING, SHARE] {
+        for template in [SPINNER, BYTES, GROWING, SHARE, WHOLE] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

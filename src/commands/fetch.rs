@@ -1,6 +1,6 @@
 //! `boss-bot fetch`: links into a folder, on the same way as in Discord.
 
-mod report;
+pub(super) mod report;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -171,12 +171,16 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
     if written == Exit::Ok { Exit::of_all(&exits) } else { written }
 }
 
-/// Waits for the end of one link. A signal cancels it, and its cleaning up is still waited for.
+/// Waits for the end of one link.
 async fn finish(task: Task, stop: &CancellationToken) -> Outcome {
-    let (mut job, bar) = match task {
-        Task::Job { job, bar } => (job, bar),
-        Task::Refused(error) => return Outcome { error: Some(error), ..Outcome::of("") },
-    };
+    match task {
+        Task::Job { job, bar } => ended(job, bar, stop).await,
+        Task::Refused(error) => Outcome { error: Some(error), ..Outcome::of("") },
+    }
+}
+
+/// Waits for the end of a job and of its bar. A signal cancels it, and its cleaning up is still waited for.
+pub(super) async fn ended(mut job: Job, bar: tokio::task::JoinHandle<()>, stop: &CancellationToken) -> Outcome {
     let ended = tokio::select! {
         ended = &mut job.outcome => ended,
         () = stop.cancelled() => {

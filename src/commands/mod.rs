@@ -4,6 +4,7 @@
 //! all subcommands, see [`Exit`].
 
 mod bars;
+mod batch;
 mod cache;
 mod completions;
 mod config;
@@ -131,6 +132,8 @@ enum Command {
     Run(run::Args),
     /// Download links into a folder, as the bot would
     Fetch(fetch::Args),
+    /// Work through a list of links, and take it up again where it stopped
+    Batch(batch::Args),
     /// Make a file on this machine fit a limit, as for a Discord upload
     Fit(fit::Args),
     /// Tell which platform knows a link and which paths would be tried, without touching the network
@@ -176,6 +179,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Doctor(args) => return with_runtime(|| doctor::execute(args, loaded)),
         Command::Run(_)
         | Command::Fetch(_)
+        | Command::Batch(_)
         | Command::Fit(_)
         | Command::Explain(_)
         | Command::Strategies(_)
@@ -219,6 +223,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
                 Ok(cassette) => with_app(loaded, cassette, |app| fetch::execute(args, app)),
                 Err(error) => output::unusable(&error),
             }
+        }
+        Command::Batch(args) => {
+            output::warn(&loaded.warnings);
+            match referred(&loaded.settings) {
+                Ok(warnings) => output::warn(&warnings),
+                Err(error) => return output::unusable(&error),
+            }
+            telemetry::init(&loaded.settings, quiet(&loaded));
+            let mut loaded = loaded;
+            args.apply(&mut loaded.settings);
+            with_app(loaded, None, |app| batch::execute(args, app))
         }
         Command::Fit(args) => {
             output::warn(&loaded.warnings);

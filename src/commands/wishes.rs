@@ -1,9 +1,11 @@
-//! The flags that say what is to be made of files: the same for `fetch` and `fit`.
+//! The flags that say what is to be made of files: the same for `fetch`, `batch` and `fit`.
+
+use std::{fmt::Display, str::FromStr};
 
 use crate::model::{AudioFormat, FitWish, Moment, Options, Quality, Speed, Trim};
 
 /// What is to be made of the files.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "What is made of the files")]
 pub(super) struct Wishes {
     /// The best picture wanted: best, 4K, 1440p, 1080p, 720p, 480p, 360p or worst
@@ -44,6 +46,26 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
+    /// What [`Wishes::set`] knows.
+    pub(super) const NAMES: [&str; 9] =
+        ["quality", "audio_only", "audio_format", "mute", "start", "end", "gif", "split", "speed"];
+
+    /// Changes one wish by its name, which is that of the flag with `_` for `-`. `None`: there is no such wish.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        Some(match name {
+            "quality" => read(value).map(|quality| self.quality = quality),
+            "audio_only" => yes_or_no(value).map(|yes| self.audio_only = yes),
+            "audio_format" => read(value).map(|format| self.audio_format = Some(format)),
+            "mute" => yes_or_no(value).map(|yes| self.mute = yes),
+            "start" => read(value).map(|moment| self.start = Some(moment)),
+            "end" => read(value).map(|moment| self.end = Some(moment)),
+            "gif" => yes_or_no(value).map(|yes| self.gif = yes),
+            "split" => yes_or_no(value).map(|yes| self.split = yes),
+            "speed" => read(value).map(|speed| self.speed = speed),
+            _ => return None,
+        })
+    }
+
     /// As the rooms below know them.
     ///
     /// # Errors
@@ -63,5 +85,23 @@ impl Wishes {
             Some(contradiction) => Err(contradiction.to_string()),
             None => Ok(Options { quality: self.quality, audio_only, fit, ..Options::default() }),
         }
+    }
+}
+
+fn read<T: FromStr<Err: Display>>(value: &str) -> Result<T, String> {
+    // An empty quality would be the best one: in a list it is a value that was forgotten.
+    if value.trim().is_empty() { Err("there is no value".to_owned()) } else { value.parse().map_err(told) }
+}
+
+fn told(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// A switch in a list of links.
+pub(super) fn yes_or_no(value: &str) -> Result<bool, String> {
+    match value.trim() {
+        "true" | "True" | "TRUE" => Ok(true),
+        "false" | "False" | "FALSE" => Ok(false),
+        other => Err(format!("{other:?} is neither true nor false")),
     }
 }

@@ -1,7 +1,8 @@
 //! Files into a directory: the command line's sink, and the bot's for files that stay on the server.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -22,12 +23,19 @@ const MAX_NAMES: u32 = 10_000;
 pub struct DirectorySink {
     dir: PathBuf,
     limit: Option<UploadLimit>,
+    again: bool,
 }
 
 impl DirectorySink {
     /// Into `dir`, which is made when it is missing. `limit`: bytes a file may have, if the user wants that.
     pub fn new(dir: impl Into<PathBuf>, limit: Option<UploadLimit>) -> Self {
-        Self { dir: dir.into(), limit }
+        Self { dir: dir.into(), limit, again: false }
+    }
+
+    /// For work that may be done again after a crash: a file that is there already, byte for byte, is not placed a second
+    /// time under a number.
+    pub fn again(self) -> Self {
+        Self { again: true, ..self }
     }
 }
 
@@ -38,10 +46,14 @@ impl Sink for DirectorySink {
     }
 
     async fn send(&self, part: Part<'_>) -> Result<Delivered, SendError> {
-        let (dir, files) = (self.dir.clone(), part.files.to_vec());
+        let (dir, again, files) = (self.dir.clone(), self.again, part.files.to_vec());
         let placed = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&dir)?;
-            files.iter().map(|file| place(&dir, file)).collect::<io::Result<Vec<_>>>()
+            let put = |file: &MediaFile| {
+                let known = if again { there(&dir, file)? } else { None };
+                known.map_or_else(|| place(&dir, file), Ok)
+            };
+            files.iter().map(put).collect::<io::Result<Vec<_>>>()
         });
         match placed.await {
             Ok(Ok(paths)) => Ok(Delivered::Files(paths)),
@@ -70,7 +82,7 @@ pub(super) fn copy_beside(file: &Path, dir: &Path) -> io::Result<tempfile::TempP
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     let mut copy =
         tempfile::Builder::new().prefix(TEMPORARY).suffix(".part").permissions(permissions).tempfile_in(dir)?;
-    io::copy(&mut std::fs::File::open(file)?, copy.as_file_mut())?;
+    io::copy(&mut File::open(file)?, copy.as_file_mut())?;
     copy.as_file().sync_all()?;
     Ok(copy.into_temp_path())
 }
@@ -88,24 +100,62 @@ fn place(dir: &Path, file: &MediaFile) -> io::Result<PathBuf> {
         Ok(path) => Ok(path),
         // A file system without hard links: claim the name with an empty file, then move the whole one over it.
         Err(_) => {
-            let path = free_name(dir, &name, |target| std::fs::File::create_new(target).map(drop))?;
+            let path = free_name(dir, &name, |target| File::create_new(target).map(drop))?;
             copy.persist(&path).map_err(|error| error.error)?;
             Ok(path)
         }
     }
 }
 
-/// Calls `claim` with `name`, `name (2)`, `name (3)` … until one is not taken.
-fn free_name(dir: &Path, name: &str, claim: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+/// Where this very file is already, under the name that it would get or that name with a number.
+fn there(dir: &Path, file: &MediaFile) -> io::Result<Option<PathBuf>> {
+    for name in names(&safe_name(&file.filename)) {
+        let path = dir.join(name);
+        match std::fs::symlink_metadata(&path) {
+            Ok(known) if known.is_file() && known.len() == file.size && same(&path, &file.path)? => {
+                return Ok(Some(path));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether two files have the same content.
+fn same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (mut one, mut other) = (BufReader::new(File::open(one)?), BufReader::new(File::open(other)?));
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let both = left.len().min(right.len());
+        if both == 0 {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        if left.get(..both) != right.get(..both) {
+            return Ok(false);
+        }
+        one.consume(both);
+        other.consume(both);
+    }
+}
+
+/// `name`, `name (2)`, `name (3)` …
+fn names(name: &str) -> impl Iterator<Item = String> {
     let (stem, extension) = match name.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
         _ => (name, String::new()),
     };
-    for number in 1..=MAX_NAMES {
-        let path = match number {
-            1 => dir.join(name),
-            number => dir.join(format!("{stem} ({number}){extension}")),
-        };
+    (1..=MAX_NAMES).map(move |number| match number {
+        1 => name.to_owned(),
+        number => format!("{stem} ({number}){extension}"),
+    })
+}
+
+/// Calls `claim` with `name`, `name (2)`, `name (3)` … until one is not taken.
+fn free_name(dir: &Path, name: &str, claim: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+    for name in names(name) {
+        let path = dir.join(name);
         match claim(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -181,5 +231,22 @@ mod tests {
         let mut gone = file(out.path(), "a", "x");
         gone.path = out.path().join("nowhere");
         assert_eq!(place(out.path(), &gone).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn what_is_there_byte_for_byte_is_placed_once_where_work_may_be_done_again() {
+        let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let files = [file(work.path(), "cat.mp4", "one"), file(work.path(), "cat.mp4", "three")];
+        std::fs::write(out.path().join("cat.mp4"), "two").unwrap();
+        for _ in 0..2 {
+            let sink = DirectorySink::new(out.path(), None).again();
+            let metadata = MediaMetadata::default();
+            let part =
+                Part { request: "r", metadata: &metadata, files: &files, note: "", pieces: &[], index: 0, of: 1 };
+            let Delivered::Files(paths) = sink.send(part).await.unwrap() else { panic!("a directory tells paths") };
+            assert_eq!(paths, [out.path().join("cat (2).mp4"), out.path().join("cat (3).mp4")]);
+        }
+        assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 3);
+        assert_eq!(std::fs::read_to_string(out.path().join("cat.mp4")).unwrap(), "two");
     }
 }

@@ -1,5 +1,6 @@
 //! The command line, by the real binary: what it prints, where, and how it ends.
 
+mod batch;
 mod cache;
 mod db;
 mod doctor;

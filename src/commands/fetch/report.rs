@@ -44,17 +44,17 @@ pub(super) fn text(ended: &[Ended], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     for one in ended {
-        table.add_row(row(one));
+        table.add_row(row(&one.link, &one.outcome));
     }
     writeln!(out, "{table}")?;
     for one in ended {
-        details(one, out)?;
+        details(&one.link, &one.outcome, &one.plans, out)?;
     }
     Ok(())
 }
 
-fn row(one: &Ended) -> [String; 7] {
-    let outcome = &one.outcome;
+/// What stands in a table of a link: state, link, post, files, size, by, seconds.
+pub(in crate::commands) fn row(link: &str, outcome: &Outcome) -> [String; 7] {
     let state = outcome.error.as_ref().map_or("ok", |error| error.code());
     let files = outcome.metadata.iter().flat_map(|metadata| &metadata.files);
     let (mut count, mut bytes) = (0, 0);
@@ -72,7 +72,7 @@ fn row(one: &Ended) -> [String; 7] {
     let title = outcome.metadata.as_ref().map(title).unwrap_or_default();
     [
         state.to_owned(),
-        shorten(&one.link, 40),
+        shorten(link, 40),
         title,
         if count == 0 { "–".into() } else { count.to_string() },
         if count == 0 { "–".into() } else { size(bytes) },
@@ -94,8 +94,12 @@ fn title(metadata: &MediaMetadata) -> String {
 }
 
 /// Where the files are, what the post holds when nothing was loaded, or what went wrong.
-fn details(one: &Ended, out: &mut dyn Write) -> io::Result<()> {
-    let outcome = &one.outcome;
+pub(in crate::commands) fn details(
+    link: &str,
+    outcome: &Outcome,
+    plans: &[Option<Plan>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for place in &outcome.posted.places {
         writeln!(out, "{place}")?;
     }
@@ -106,7 +110,7 @@ fn details(one: &Ended, out: &mut dyn Write) -> io::Result<()> {
             let long = item.duration.map(|seconds| format!(" {seconds:.0} s")).unwrap_or_default();
             let kind = format!("{:?}", item.kind).to_lowercase();
             write!(out, "{}: {kind}{pixels}{long}", index + 1)?;
-            match one.plans.get(index) {
+            match plans.get(index) {
                 Some(Some(plan)) => writeln!(out, "; {plan}")?,
                 _ => writeln!(out)?,
             }
@@ -116,7 +120,7 @@ fn details(one: &Ended, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "warning: {warning}")?;
     }
     if let Some(error) = &outcome.error {
-        writeln!(out, "{}: {}", shorten(&one.link, 60), error.user_text())?;
+        writeln!(out, "{}: {}", shorten(link, 60), error.user_text())?;
         if !error.operator_text().is_empty() {
             writeln!(out, "  ({})", error.operator_text())?;
         }

@@ -17,13 +17,13 @@ use crate::world::{
 };
 
 /// A folder to work in, in front of the stand-in web.
-struct Stage {
-    web: Web,
-    dir: tempfile::TempDir,
+pub(super) struct Stage {
+    pub web: Web,
+    pub dir: tempfile::TempDir,
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         let authority = Authority::new();
         let web = Web::start(&authority).await;
         let dir = folder();
@@ -31,7 +31,7 @@ impl Stage {
         Self { web, dir }
     }
 
-    fn env(&self) -> Vec<(String, String)> {
+    pub fn env(&self) -> Vec<(String, String)> {
         [
             ("NETWORK_PROXY", self.web.proxy_url()),
             ("NETWORK_CA_FILE", "ca.pem".into()),
@@ -53,7 +53,8 @@ impl Stage {
         boss_bot(self.dir.path(), &[&["fetch"], args].concat(), &env).await
     }
 
-    fn files(&self, folder: &str) -> Vec<PathBuf> {
+    /// All files below a folder, in order of their names.
+    pub fn files(&self, folder: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         walk(&self.dir.path().join(folder), &mut found);
         found.sort();

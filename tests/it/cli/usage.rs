@@ -8,6 +8,7 @@ async fn every_subcommand_has_help_with_examples() {
     for command in [
         &["run"][..],
         &["fetch"],
+        &["batch"],
         &["fit"],
         &["explain"],
         &["doctor"],
