@@ -117,16 +117,16 @@ async fn restore(file: &Path, database: &Path) -> Result<String> {
 fn told(result: Result<String>) -> Exit {
     match result {
         Ok(told) => print(|out| writeln!(out, "{told}")),
-        Err(error) => {
-            let settings = matches!(
-                error,
-                StoreError::NotADatabase(_)
-                    | StoreError::Forbidden(_)
-                    | StoreError::Unreachable(_)
-                    | StoreError::Refused(_)
-            );
-            let exit = output::unusable(&error.into());
-            if settings { exit } else { Exit::Failure }
-        }
+        Err(error) => failed(error),
     }
+}
+
+/// Says why the database did not do what was asked.
+pub(super) fn failed(error: StoreError) -> Exit {
+    let settings = matches!(
+        error,
+        StoreError::NotADatabase(_) | StoreError::Forbidden(_) | StoreError::Unreachable(_) | StoreError::Refused(_)
+    );
+    let exit = output::unusable(&error.into());
+    if settings { exit } else { Exit::Failure }
 }

@@ -15,6 +15,7 @@ mod fetch;
 mod fit;
 mod new_platform;
 mod output;
+mod recovery;
 mod run;
 mod stop;
 mod strategies;
@@ -144,6 +145,8 @@ enum Command {
     Cache(cache::Args),
     /// Check the database of jobs, copy it, or put a copy back
     Db(db::Args),
+    /// Look at requests from Discord that failed, and do them again
+    Recovery(recovery::Args),
     /// Check that everything the bot needs is there
     Doctor(doctor::Args),
     /// Show or check the settings
@@ -185,6 +188,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         | Command::Strategies(_)
         | Command::Cache(_)
         | Command::Db(_)
+        | Command::Recovery(_)
         | Command::NewPlatform(_)
         | Command::Completions(_) => {}
     }
@@ -209,6 +213,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             output::warn(&loaded.warnings);
             telemetry::init(&loaded.settings, quiet(&loaded));
             with_runtime(|| db::execute(args, loaded.settings))
+        }
+        Command::Recovery(args) => {
+            output::warn(&loaded.warnings);
+            telemetry::init(&loaded.settings, quiet(&loaded));
+            with_runtime(|| recovery::execute(args, loaded.settings))
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);

@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod fetch;
 mod fit;
+mod recovery;
 mod settings;
 mod usage;
 

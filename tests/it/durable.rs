@@ -4,6 +4,7 @@
 mod crash;
 mod kills;
 mod outage;
+mod recovery;
 mod several;
 mod stops;
 

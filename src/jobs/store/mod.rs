@@ -4,7 +4,8 @@
 //!   enqueue ──► queued ──claim──► running ──finish──► done | failed | cancelled | needs_attention
 //!                 ▲  │               │  │
 //!                 │  └──cancel──► cancelled
-//!                 └──give_back, finish(Again), lapsed lease (claimed anew)
+//!                 ├──give_back, finish(Again), lapsed lease (claimed anew)
+//!                 └──again──── failed | cancelled | needs_attention
 //! ```
 //!
 //! A worker gets a job by [`JobStore::claim`], for the time of its lease, which each [`JobStore::beat`] extends. A worker that
@@ -297,6 +298,18 @@ impl JobStore {
             Ok(true)
         })
         .await
+    }
+
+    /// Puts a job that ended without success back into the queue, with all its attempts before it, and with `request` for
+    /// what is to be done, if that is given. What it has posted stays written down, so that only the rest is sent. In the
+    /// statistics each of its ends counts. False: there is no such job, or it waits, runs or was delivered; then nothing
+    /// changes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn again(&self, id: &str, request: Option<Value>) -> Result<bool> {
+        let values = args![id, now(), request.map(|request| request.to_string())];
+        self.whole(async move |inner| Ok(!inner.waking(sql::AGAIN, values).await?.is_empty())).await
     }
 
     /// Waits until somebody wants the job to stop, so that its worker need not wait for its next beat to hear it. With SQLite

@@ -107,6 +107,12 @@ pub(super) const CANCEL: &str = "UPDATE jobs SET cancel_asked = 1, \
         state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END \
     WHERE id = $1 AND state IN ('queued', 'running') RETURNING id, state";
 
+/// 1 id, 2 now, 3 request or none. What was delivered is never done again. What was posted stays written down, and so does
+/// why it failed, until the next attempt ends.
+pub(super) const AGAIN: &str = "UPDATE jobs SET state = 'queued', run_at = $2, request = coalesce($3, request), \
+        attempts = 0, cancel_asked = 0, paused = 0, finished_at = NULL \
+    WHERE id = $1 AND state IN ('failed', 'needs_attention', 'cancelled') RETURNING id";
+
 /// 1 id.
 pub(super) const IS_CANCEL_ASKED: &str = "SELECT cancel_asked FROM jobs WHERE id = $1";
 
@@ -176,6 +182,7 @@ pub(super) const ALL: &[&str] = &[
     FINISH,
     GIVE_BACK,
     CANCEL,
+    AGAIN,
     IS_CANCEL_ASKED,
     TALLY,
     AHEAD,
@@ -188,7 +195,8 @@ pub(super) const ALL: &[&str] = &[
     TIDY,
 ];
 
-/// The page of a filter: its values are bound in the order guild, user, before, as far as they are there; then the limit.
+/// The page of a filter: its values are bound in the order guild, user, platform, code, ended since, before, as far as they
+/// are there; then the limit.
 pub(super) fn list(filter: &Filter) -> String {
     let mut sql = concat!("SELECT ", row!(), " FROM jobs").to_owned();
     let (mut wanted, mut bound) = (Vec::new(), 0);
@@ -199,6 +207,9 @@ pub(super) fn list(filter: &Filter) -> String {
     for (column, there) in [
         ("guild_id =", filter.guild.is_some()),
         ("user_id =", filter.user.is_some()),
+        ("platform =", filter.platform.is_some()),
+        ("error_code =", filter.code.is_some()),
+        ("finished_at >=", filter.ended_since.is_some()),
         ("id <", filter.before.is_some()),
     ] {
         if there {

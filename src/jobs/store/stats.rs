@@ -118,6 +118,9 @@ impl JobStore {
         let mut values = Vec::new();
         values.extend(filter.guild.map(|id| Some(id).into()));
         values.extend(filter.user.map(|id| Some(id).into()));
+        values.extend(filter.platform.as_deref().map(Into::into));
+        values.extend(filter.code.as_deref().map(Into::into));
+        values.extend(filter.ended_since.map(Into::into));
         values.extend(filter.before.as_deref().map(Into::into));
         let limit = if filter.limit == 0 { Filter::MOST } else { filter.limit.min(Filter::MOST) };
         values.push((limit as i64).into());

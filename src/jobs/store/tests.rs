@@ -28,11 +28,14 @@ async fn fresh() -> (tempfile::TempDir, SqliteConnection, PgConnection) {
 
 /// Filters with and without each condition.
 fn filters() -> impl Iterator<Item = Filter> {
-    (0..16).map(|bits: u32| Filter {
+    (0..128).map(|bits: u32| Filter {
         states: if bits & 1 == 0 { vec![] } else { State::ALL.to_vec() },
         guild: (bits & 2 != 0).then_some(1),
         user: (bits & 4 != 0).then_some(2),
         before: (bits & 8 != 0).then(|| "id".to_owned()),
+        platform: (bits & 16 != 0).then(|| "direct".to_owned()),
+        code: (bits & 32 != 0).then(|| "network".to_owned()),
+        ended_since: (bits & 64 != 0).then_some(3),
         limit: 0,
     })
 }
@@ -41,7 +44,7 @@ fn filters() -> impl Iterator<Item = Filter> {
 async fn every_statement_can_be_prepared_on_both_engines() {
     let (_dir, mut lite, mut pg) = fresh().await;
     let lists: Vec<String> = filters().map(|filter| sql::list(&filter)).collect();
-    assert_eq!(lists.iter().collect::<BTreeSet<_>>().len(), 16, "each filter has a text of its own");
+    assert_eq!(lists.iter().collect::<BTreeSet<_>>().len(), 128, "each filter has a text of its own");
     let texts = include_str!("sql.rs").matches("\npub(super) const ").count();
     assert_eq!(texts, sql::ALL.len() + 1, "every text is in the list, which is one more");
     let both: Vec<String> = sql::ALL.iter().map(|sql| (*sql).to_owned()).chain(lists).collect();

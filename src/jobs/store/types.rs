@@ -341,6 +341,12 @@ pub struct Filter {
     pub guild: Option<u64>,
     /// Of this person.
     pub user: Option<u64>,
+    /// Of this platform.
+    pub platform: Option<String>,
+    /// Ended with this error.
+    pub code: Option<String>,
+    /// Ended at this moment or later.
+    pub ended_since: Option<Moment>,
     /// Older than this job: the last one of the page before.
     pub before: Option<Id>,
     /// How many at the most, up to [`Filter::MOST`]; 0: as many as that.

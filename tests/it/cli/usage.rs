@@ -17,6 +17,10 @@ async fn every_subcommand_has_help_with_examples() {
         &["db", "check"],
         &["db", "backup"],
         &["db", "restore"],
+        &["recovery", "list"],
+        &["recovery", "show"],
+        &["recovery", "create"],
+        &["recovery", "run"],
         &["completions"],
     ] {
         let ran = boss_bot(dir.path(), &[command, &["--help"]].concat(), &[]).await;
