@@ -160,7 +160,7 @@ impl Fit<'_> {
             meter: self.meter,
             notes: self.notes,
         };
-        if let Some(limit) = self.wants_parts(&examined.probe)
+        if let Some(limit) = video::split::wanted(&examined.probe, target, self.media.settings.split)
             && let Some(parts) = video::split::split(self, &kit, limit).await?
         {
             self.notes.with(|report| report.path = "split");

@@ -14,7 +14,7 @@ use super::{
     probe::{Audio, Probe, Video},
     video::{
         budget::{self, Rules},
-        preset,
+        preset, split,
     },
     wishes,
 };
@@ -64,6 +64,8 @@ pub struct Means {
     pub cores: usize,
     /// `COMPRESSION_VIDEO_CODEC`.
     pub codec: VideoCodec,
+    /// Whether parts are preferred to loss (`COMPRESSION_OVERSIZE`).
+    pub split: bool,
 }
 
 impl Means {
@@ -77,6 +79,7 @@ impl Means {
             time_budget: settings.time_budget,
             cores: (cores / settings.max_concurrent.max(1)).max(1),
             codec: settings.video_codec,
+            split: settings.split,
         }
     }
 }
@@ -94,6 +97,11 @@ pub enum Outlook {
         /// Bytes of the file.
         bytes: u64,
     },
+    /// It is cut between key frames into files that are copied.
+    Split {
+        /// How many, roughly.
+        parts: usize,
+    },
     /// It is encoded.
     Encode(Encode),
     /// Its sound is copied into a file of its own.
@@ -110,6 +118,8 @@ pub enum Outlook {
     },
     /// A still picture that is over the limit, or of a kind that is not shown inline, is encoded.
     Picture,
+    /// A GIF is made of its first seconds, or of the part that was chosen.
+    Gif,
     /// It cannot be made to fit.
     Refuse {
         /// Seconds of such a file that would fit, where its length is what is wrong.
@@ -155,6 +165,11 @@ pub fn forecast(offer: &Offer<'_>, target: &FitTarget, means: &Means) -> Outlook
         Plan::Make { steps, .. } => steps,
         Plan::Refuse(refusal) => return refused(refusal),
     };
+    if split::wanted(&probe, target, means.split).is_some()
+        && let Some(parts) = split::foreseen(&probe, &rules, target.audio_only)
+    {
+        return Outlook::Split { parts };
+    }
     let seconds = probe.duration.unwrap_or(0.0);
     let fits = |bytes: u64| rules.limit.is_none_or(|limit| bytes <= limit);
     let of_sound = |bits: f64| (bits * seconds / 8.0) as u64;
@@ -189,8 +204,7 @@ pub fn forecast(offer: &Offer<'_>, target: &FitTarget, means: &Means) -> Outlook
                 let bytes = rules.limit.map_or(bytes, |limit| bytes.min(limit));
                 Outlook::EncodeSound { kbps, bytes }
             }
-            // A few seconds of pictures: any source does.
-            Step::Gif => Outlook::Picture,
+            Step::Gif => Outlook::Gif,
             Step::Remux => continue,
         };
         return outlook;
@@ -300,16 +314,19 @@ fn imagined(offer: &Offer<'_>, target: &FitTarget) -> (Probe, Option<Outline>) {
     if video.is_none() && seconds.is_none() && size > 0 {
         seconds = Some(size as f64 * 8.0 / sound_bits.max(1.0));
     }
-    // Of a clip that is to be cut only the part counts.
+    // As `wishes.rs` does with the file: of a clip that is to be cut only the part counts, and what is cut is encoded.
+    let mut cut = false;
     if let (Some(trim), Some(whole)) = (&target.wish.trim, seconds) {
         let end = trim.end_ms.map_or(whole, |end| (end as f64 / 1000.0).min(whole));
         let part = (end - trim.start_ms as f64 / 1000.0).max(0.04);
+        cut = part + 0.004 < whole;
         size = (size as f64 * (part / whole).min(1.0)) as u64;
         seconds = Some(part.min(whole));
     }
-    let audio = audio.filter(|_| !target.wish.mute);
+    let silenced = audio.is_some() && target.wish.mute && !target.audio_only;
+    let audio = audio.filter(|_| !silenced);
     let container = container(offer, video.is_some());
-    let outline = (container == MP4).then(|| Outline {
+    let outline = (container == MP4 && !cut && !silenced).then(|| Outline {
         brands: vec![*b"isom"],
         indexed: true,
         faststart: true,
@@ -317,7 +334,8 @@ fn imagined(offer: &Offer<'_>, target: &FitTarget) -> (Probe, Option<Outline>) {
         audio: audio.is_some(),
         ..Outline::default()
     });
-    (Probe { container: container.to_owned(), duration: seconds, size, video, audio, ..Probe::default() }, outline)
+    let (container, others) = (container.to_owned(), usize::from(silenced));
+    (Probe { container, duration: seconds, size, video, audio, cut, others, ..Probe::default() }, outline)
 }
 
 const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
@@ -446,7 +464,10 @@ impl fmt::Display for Outlook {
             Outlook::EncodeSound { kbps, bytes } => {
                 write!(f, "encode the sound to {} at {kbps:.0} kbit/s", human_bytes(*bytes))
             }
+            Outlook::Split { parts: 1 } => f.write_str("as it is"),
+            Outlook::Split { parts } => write!(f, "as it is, in {parts} parts"),
             Outlook::Picture => f.write_str("a smaller picture"),
+            Outlook::Gif => f.write_str("a GIF"),
             Outlook::Refuse { fits: Some(fits) } if *fits >= 1.0 => {
                 write!(f, "too long: about {} fit", human_seconds(*fits, f64::floor))
             }

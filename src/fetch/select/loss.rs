@@ -21,6 +21,8 @@ const STARVED: f64 = 1.0;
 const ENCODED: f64 = 0.5;
 /// Encoding the sound of a video only.
 const SOUND_ENCODED: f64 = 0.05;
+/// Twice as many files instead of one: more to click through, nothing that is lost.
+const PARTED: f64 = 0.05;
 /// A halving of the frame rate.
 const FRAMES: f64 = 0.01;
 /// A halving of the bits of what is copied, which says little: the platform made it to be watched.
@@ -28,6 +30,8 @@ const BITS: f64 = 0.002;
 /// A halving of the sound's bits, beside a picture and alone.
 const SOUND_BESIDE: f64 = 0.02;
 const SOUND_ALONE: f64 = 0.2;
+/// More bits a second of sound than this nobody hears beside a picture.
+const HEARD: f64 = 256_000.0;
 /// Half of what a rich source has is what its pictures need; a source that manages with few bits is easy to encode.
 const NEEDED: f64 = 0.5;
 
@@ -101,12 +105,13 @@ impl Scale {
             self.lines_lost(given.lines())
                 + FRAMES * halvings(self.fps, given.fps)
                 + BITS * given.bits.map_or(0.0, |bits| halvings(self.bits, bits as f64)).min(4.0)
-                + SOUND_BESIDE * given.sound.map_or(0.0, |sound| halvings(self.sound, sound)).min(4.0)
+                + SOUND_BESIDE * given.sound.map_or(0.0, |sound| halvings(self.sound.min(HEARD), sound)).min(4.0)
         };
         let sound = |bits: Option<f64>| SOUND_ALONE * bits.map_or(0.0, |bits| halvings(self.sound, bits));
         match outlook {
-            Outlook::Copy | Outlook::Remux | Outlook::CopySound { .. } if given.alone => Loss::of(sound(given.sound)),
+            Outlook::Copy | Outlook::Remux | Outlook::Split { .. } | Outlook::CopySound { .. } if given.alone => Loss::of(sound(given.sound)),
             Outlook::Copy | Outlook::Remux => Loss::of(copied()),
+            Outlook::Split { parts } => Loss::of(copied() + PARTED * halvings(*parts as f64, 1.0)),
             Outlook::CopyVideo { .. } => Loss::of(copied() + SOUND_ENCODED),
             Outlook::Encode(encode) => Loss::of(
                 ENCODED
@@ -120,6 +125,8 @@ impl Scale {
                 Loss::of(ENCODED + sound(Some(bits)))
             }
             Outlook::Picture => Loss::of(ENCODED),
+            // A GIF is small, so lines that it cannot have make none better.
+            Outlook::Gif => Loss::of(ENCODED + LINES_BELOW * halvings(WATCHABLE.min(self.lines), given.lines())),
             Outlook::Refuse { .. } => Loss::ALL,
         }
     }

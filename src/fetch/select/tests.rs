@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::*;
+use crate::model::{FitWish, Trim};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -15,6 +16,7 @@ fn means() -> Means {
         time_budget: std::time::Duration::from_secs(120),
         cores: 2,
         codec: crate::settings::VideoCodec::H264,
+        split: false,
     }
 }
 
@@ -229,6 +231,33 @@ prop_compose! {
     }
 }
 
+#[test]
+fn sound_that_nobody_hears_does_not_outweigh_the_picture() {
+    let loud = Rendition { bitrate: Some(972_127), bytes_exact: false, ..audio("loud", 12) };
+    let whole = Rendition { bytes: Some(10_000), bitrate: None, ..whole("720", 720, 1) };
+    let renditions = vec![Rendition { bitrate: None, ..picture("v480", 480, 0) }, loud, whole];
+    let item = Item::new(FileType::Video, renditions);
+    let plan = plan(&item, &Options::default(), Some(UploadLimit { per_file: 100_000 }), &means()).unwrap();
+    assert_eq!(plan.selection.main.format_id.as_deref(), Some("720"), "{plan}");
+}
+
+#[test]
+fn what_is_made_of_it_decides_what_is_loaded() {
+    let ladder = [whole("1080", 1080, 40), whole("720", 720, 20), whole("480", 480, 8), whole("270", 270, 3)];
+    let item = Item { duration: Some(100.0), ..Item::new(FileType::Video, ladder.to_vec()) };
+    let limit = Some(UploadLimit { per_file: 10 * MIB });
+    let part = Trim { start_ms: 20_000, end_ms: Some(25_000) };
+    for (fit, expected, why) in [
+        (FitWish::default(), "480", "the best that fits"),
+        (FitWish { split: true, ..FitWish::default() }, "1080", "in parts nothing is too large"),
+        (FitWish { gif: true, ..FitWish::default() }, "480", "a GIF has no more lines"),
+        (FitWish { trim: Some(part), ..FitWish::default() }, "1080", "a few seconds have room for it"),
+    ] {
+        let plan = plan(&item, &Options { fit, ..Options::default() }, limit, &means()).unwrap();
+        assert_eq!(plan.selection.main.format_id.as_deref(), Some(expected), "{why}: {plan}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -256,6 +285,8 @@ proptest! {
         }
         let promised = match chosen.outlook {
             Outlook::Copy | Outlook::Remux => chosen.bytes,
+            // Each part is made under the limit.
+            Outlook::Split { .. } | Outlook::Gif => None,
             Outlook::CopyVideo { bytes } | Outlook::CopySound { bytes } | Outlook::EncodeSound { bytes, .. } => Some(bytes),
             Outlook::Encode(encode) => encode.bytes,
             Outlook::Picture | Outlook::Refuse { .. } => None,

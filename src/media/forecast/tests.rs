@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::*;
+use crate::model::FitWish;
 
 const MIB: u64 = 1 << 20;
 
@@ -14,6 +15,7 @@ fn means() -> Means {
         time_budget: Duration::from_secs(120),
         cores: 2,
         codec: crate::settings::VideoCodec::H264,
+        split: false,
     }
 }
 
@@ -89,5 +91,28 @@ fn a_part_of_a_clip_is_planned_as_that_part() {
     let mut target = FitTarget::at_most(10 * MIB);
     assert!(matches!(forecast(&offer, &target, &means()), Outlook::Encode(_)));
     target.wish.trim = Some(crate::model::Trim { start_ms: 20_000, end_ms: Some(25_000) });
-    assert!(matches!(forecast(&offer, &target, &means()), Outlook::Copy | Outlook::Remux));
+    // What is cut is encoded, and five seconds have room for all lines.
+    assert_eq!(forecast(&offer, &target, &means()).to_string(), "encode at 1080p, about 10 seconds");
+}
+
+#[test]
+fn wishes_are_planned_as_they_come_true() {
+    let rendition = rendition(720, "mp4", "avc1.640028", "mp4a.40.2");
+    let seen = |mib: u64, wish: FitWish| {
+        let offer = Offer {
+            main: &rendition,
+            audio: None,
+            sound: false,
+            silent: false,
+            bytes: Some(mib * MIB),
+            seconds: Some(100.0),
+        };
+        forecast(&offer, &FitTarget { wish, ..FitTarget::at_most(10 * MIB) }, &means()).to_string()
+    };
+    let split = FitWish { split: true, ..FitWish::default() };
+    assert_eq!(seen(9, split), "as it is");
+    assert_eq!(seen(38, split), "as it is, in 4 parts");
+    assert!(seen(200, split).starts_with("encode to 9.9 MB"), "{}", seen(200, split));
+    assert_eq!(seen(9, FitWish { mute: true, ..FitWish::default() }), "as it is, in an MP4");
+    assert_eq!(seen(200, FitWish { gif: true, ..FitWish::default() }), "a GIF");
 }

@@ -18,6 +18,8 @@ pub(in crate::media) enum Lossy {
     Jpeg {
         /// Colours at the full resolution, as text and drawings need them; photographs do with a quarter.
         full_chroma: bool,
+        /// In a third of the time, for 4 to 8 % more bytes: pictures of which every pass takes long.
+        fast: bool,
     },
     /// The only lossy format with transparency that Discord shows.
     WebP,
@@ -53,7 +55,7 @@ impl Lossy {
         quality: f64,
     ) -> Result<Vec<u8>> {
         match self {
-            Lossy::Jpeg { full_chroma } => jpeg(picture, profile, quality, full_chroma),
+            Lossy::Jpeg { full_chroma, fast } => jpeg(picture, profile, quality, full_chroma, fast),
             Lossy::WebP => webp(picture, profile, |config| {
                 config.quality = quality as f32;
                 config.method = WEBP_EFFORT;
@@ -74,8 +76,7 @@ pub(in crate::media) fn lossless(picture: &DynamicImage, profile: Option<&[u8]>)
 /// The coarse picture first, then the rest of it: more scans would take longer and make the file no smaller.
 const PROGRESSIVE_SCANS: u8 = 2;
 
-/// Quantisation tables by N. Robidoux, as ImageMagick and mozjpeg have them: at one size closer to the original, by eye
-/// and by SSIM, than those of the standard. The same for brightness and colour.
+/// Quantisation tables by N. Robidoux, as ImageMagick and mozjpeg have them. The same for brightness and colour.
 const TABLE: [u16; 64] = [
     16, 16, 16, 18, 25, 37, 56, 85, //
     16, 17, 20, 27, 34, 40, 53, 75, //
@@ -87,14 +88,31 @@ const TABLE: [u16; 64] = [
     85, 75, 135, 156, 189, 238, 311, 418,
 ];
 
+/// How much of a table's slope is kept, as an exponent. Robidoux's tables, like those of the standard, take fine detail away
+/// first. With half of the slope, frames of six films are as close to the original at 0.7 to 3 bits a pixel (SSIM within
+/// 0.001, mostly closer), and grain is far closer: 0.919 rather than 0.902.
+const SLOPE: f64 = 0.5;
+/// What makes a quality of the flatter table about as good, and as large, as it is of the steep one.
+const AS_GOOD: f64 = 1.2;
+
 /// The table for a quality, by the formula of the Independent JPEG Group, which takes fractions as well.
 fn table(quality: f64) -> QuantizationTableType {
     let percent = if quality < 50.0 { 5000.0 / quality.max(1.0) } else { 200.0 - 2.0 * quality };
-    let scaled = TABLE.map(|step| ((f64::from(step) * percent / 100.0).round() as u16).clamp(1, 255));
+    let [finest, ..] = TABLE.map(f64::from);
+    let scaled = TABLE.map(|step| {
+        let flatter = AS_GOOD * finest * (f64::from(step) / finest).powf(SLOPE);
+        ((flatter * percent / 100.0).round() as u16).clamp(1, 255)
+    });
     QuantizationTableType::Custom(Box::new(scaled))
 }
 
-fn jpeg(picture: &DynamicImage, profile: Option<&[u8]>, quality: f64, full_chroma: bool) -> Result<Vec<u8>> {
+fn jpeg(
+    picture: &DynamicImage,
+    profile: Option<&[u8]>,
+    quality: f64,
+    full_chroma: bool,
+    fast: bool,
+) -> Result<Vec<u8>> {
     let failed = |error: &dyn std::fmt::Display| Error::internal(format!("encoding a JPEG: {error}"));
     let (Ok(width), Ok(height)) = (u16::try_from(picture.width()), u16::try_from(picture.height())) else {
         return Err(failed(&"its sides are too long"));
@@ -112,8 +130,10 @@ fn jpeg(picture: &DynamicImage, profile: Option<&[u8]>, quality: f64, full_chrom
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     // Optimised codes make a file smaller by a tenth; without progression the encoder would write each colour in a scan of
     // its own then, which is allowed, but not every decoder reads that.
-    encoder.set_optimized_huffman_tables(true);
-    encoder.set_progressive_scans(PROGRESSIVE_SCANS);
+    if !fast {
+        encoder.set_optimized_huffman_tables(true);
+        encoder.set_progressive_scans(PROGRESSIVE_SCANS);
+    }
     if let Some(profile) = profile {
         encoder.add_icc_profile(profile).map_err(|error| failed(&error))?;
     }

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 
 use crate::{
     media::{
+        FitTarget,
         ffmpeg::Ended,
         fit::Fit,
         plan,
         probe::Probe,
+        video::budget::Rules,
         work::{Kit, Share, Source, size},
     },
     model::{AudioFormat, Result},
@@ -39,6 +41,15 @@ struct Unit {
     bytes: u64,
 }
 
+/// Into how many parts such a file goes, before its packets are known. `None`: it would be encoded.
+pub(in crate::media) fn foreseen(probe: &Probe, rules: &Rules, audio_only: bool) -> Option<usize> {
+    form(probe, rules, audio_only)?;
+    let room = rules.limit?.saturating_sub(BASE) as f64 * FILLS[0];
+    // Cuts only go where keyframes are, so parts are seldom full.
+    let parts = (probe.size as f64 * 1.03 / room.max(1.0)).ceil() as usize;
+    (parts <= MAX_PARTS).then_some(parts)
+}
+
 /// How parts are written.
 struct Form {
     extension: &'static str,
@@ -52,7 +63,7 @@ pub(in crate::media) async fn split(fit: &Fit<'_>, kit: &Kit<'_>, limit: u64) ->
         kit.notes.warn(format!("it could not be split without loss ({why}): it was compressed instead"));
         Ok(None)
     };
-    let Some(form) = form(kit, fit.target.audio_only) else { return refuse("its format doesn't play in parts") };
+    let Some(form) = form(kit.probe, &kit.rules, fit.target.audio_only) else { return refuse("its format doesn't play in parts") };
     let mut lines = Units::of(kit.probe, fit.target.audio_only);
     let read = kit.runner.packets(&kit.source.path, kit.work, &mut |line| lines.read(line), kit.cancel).await?;
     if let Err(error) = read {
@@ -105,15 +116,15 @@ async fn complete(fit: &Fit<'_>, kit: &Kit<'_>, parts: &[PathBuf]) -> Result<boo
     Ok((seconds - whole).abs() <= (whole * 0.02).max(0.2 * parts.len() as f64))
 }
 
-fn form(kit: &Kit<'_>, audio_only: bool) -> Option<Form> {
-    let probe = kit.probe;
+/// How parts of such a file are written. `None`: it has to be encoded to play.
+fn form(probe: &Probe, rules: &Rules, audio_only: bool) -> Option<Form> {
     // What was cut elsewhere would have to begin between keyframes.
     if probe.cut {
         return None;
     }
     match (&probe.video, &probe.audio) {
-        (Some(video), sound) if !audio_only => (plan::video_plays(video, kit.rules.codec)
-            && !kit.rules.wants_smaller(video)
+        (Some(video), sound) if !audio_only => (plan::video_plays(video, rules.codec)
+            && !rules.wants_smaller(video)
             && sound.as_ref().is_none_or(plan::audio_plays))
         .then_some(Form { extension: "mp4", muxer: "mp4", options: "movflags=+faststart" }),
         (_, Some(audio)) if plan::audio_plays(audio) => {
@@ -239,15 +250,13 @@ fn cuts(units: &[Unit], room: u64) -> Option<Vec<f64>> {
     Some(cuts)
 }
 
-impl Fit<'_> {
-    /// Whether parts are wanted of what is too large.
-    pub(in crate::media) fn wants_parts(&self, probe: &Probe) -> Option<u64> {
-        let any_kind = self.target.wish.audio_format == AudioFormat::Auto;
-        let wanted = (self.target.wish.split || self.media.settings.split) && any_kind;
-        let limit = self.target.max_bytes.filter(|limit| wanted && !self.target.wish.gif && probe.size > *limit)?;
-        // A part of a few frames is none.
-        (limit > BASE * 4).then_some(limit)
-    }
+/// The limit that parts are wanted under, where they are wanted of this file. `always`: the operator prefers parts.
+pub(in crate::media) fn wanted(probe: &Probe, target: &FitTarget, always: bool) -> Option<u64> {
+    let any_kind = target.wish.audio_format == AudioFormat::Auto;
+    let wanted = (target.wish.split || always) && any_kind && !target.wish.gif;
+    let limit = target.max_bytes.filter(|limit| wanted && probe.size > *limit)?;
+    // A part of a few frames is none.
+    (limit > BASE * 4).then_some(limit)
 }
 
 #[cfg(test)]
