@@ -16,6 +16,7 @@ mod join;
 mod look;
 mod picture;
 mod plan;
+mod shrink;
 mod slots;
 mod sound;
 mod target;

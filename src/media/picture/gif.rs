@@ -1,4 +1,5 @@
-//! Makes animations smaller and leaves them GIFs: fewer and smaller frames, as many colours as a GIF can have.
+//! Makes animations smaller and leaves them GIFs: fewer and smaller frames, as many colours as a GIF can have, and what is
+//! transparent stays so. GIFs of clips are made by `video/gif.rs`, with the filters of videos and none of that.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,6 +10,7 @@ use super::{
         fit::Fit,
         plan::Refusal,
         probe::Video,
+        shrink::Shrink,
         work::size,
     },
     look::MAX_ANIMATION,
@@ -17,10 +19,6 @@ use crate::model::Result;
 
 /// Encodes tried.
 const TRIES: usize = 5;
-/// A GIF that fills the limit to this share is good enough.
-const FULL: f64 = 0.85;
-/// Where to aim within the limit.
-const AIM: f64 = 0.93;
 /// Frames a second: browsers slow down what is faster, and eyes see less than this as slides.
 const MAX_FPS: f64 = 25.0;
 const MIN_FPS: f64 = 8.0;
@@ -30,6 +28,8 @@ const FIRST_PIXELS: f64 = 400e6;
 const MIN_SIDE: f64 = 48.0;
 /// What twice the pixels do to the size: less than twice, since neighbours repeat.
 const SLOPE: f64 = 0.9;
+/// The least share of the source's pixels that is tried.
+const LEAST: f64 = 1e-5;
 /// Seconds one run may take.
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -67,11 +67,11 @@ impl Fit<'_> {
         }
         let palette = self.work.join("palette.png");
         let (trial, out) = (self.work.join("trial.gif"), self.work.join("picture.gif"));
-        let mut under: Option<(f64, u64)> = None;
-        let mut over: Option<(f64, u64)> = None;
-        let mut rate = (FIRST_PIXELS / pixels).min(1.0);
-        let mut last = None;
+        let first = (FIRST_PIXELS / pixels).min(1.0);
+        let mut search = Shrink::new(self.target.max_bytes, (LEAST, 1.0), first, SLOPE);
+        let (mut last, mut found) = (None, false);
         for attempt in 0..TRIES {
+            let Some(rate) = search.next() else { break };
             let shape = shape(video, rate);
             if last.replace(shape) == Some(shape) {
                 break;
@@ -99,21 +99,13 @@ impl Fit<'_> {
             };
             tracing::debug!(?shape, written, limit, "tried a GIF");
             self.meter.set((attempt + 1) as f32 / TRIES as f32);
-            if written > 0 && written <= limit {
-                if under.is_none_or(|(_, best)| written > best) {
-                    tokio::fs::rename(&trial, &out).await?;
-                    under = Some((rate, written));
-                    self.notes.with(|report| report.picture = Some((shape.width, shape.height)));
-                }
-                if rate >= 1.0 || written as f64 >= FULL * limit as f64 {
-                    break;
-                }
-            } else {
-                over = Some((rate, written.max(1)));
+            if search.record(rate, written) {
+                tokio::fs::rename(&trial, &out).await?;
+                found = true;
+                self.notes.with(|report| report.picture = Some((shape.width, shape.height)));
             }
-            rate = next(under, over, limit);
         }
-        if under.is_none() {
+        if !found {
             return Ok(None);
         }
         self.notes.with(|report| report.path = "gif");
@@ -140,25 +132,6 @@ impl Fit<'_> {
     }
 }
 
-/// The share of the source's pixels to try next.
-fn next(under: Option<(f64, u64)>, over: Option<(f64, u64)>, limit: u64) -> f64 {
-    let aim = |(rate, size): (f64, u64), slope: f64| {
-        (rate.ln() + ((limit as f64 * AIM).ln() - (size.max(1) as f64).ln()) / slope).exp()
-    };
-    let guess = match (under, over) {
-        (Some(under), Some(over)) => {
-            let slope = ((over.1 as f64).ln() - (under.1 as f64).ln()) / (over.0.ln() - under.0.ln());
-            let guess = aim(under, slope.clamp(0.2, 5.0));
-            guess.clamp(under.0 * 1.02, (over.0 * 0.98).max(under.0 * 1.02))
-        }
-        (Some(known), None) => aim(known, SLOPE),
-        // A try that was stopped says only that it was far too large.
-        (None, Some(known)) => aim(known, SLOPE).min(known.0 * 0.8),
-        (None, None) => 1.0,
-    };
-    guess.clamp(1e-5, 1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,13 +146,5 @@ mod tests {
         assert!((0.08..0.12).contains(&share), "{share}");
         let tiny = shape(&video, 1e-5);
         assert!(tiny.fps == MIN_FPS && tiny.height == MIN_SIDE as u32, "{tiny:?}");
-    }
-
-    #[test]
-    fn the_next_try_lies_between_what_is_known() {
-        let rate = next(Some((0.1, 600)), Some((0.4, 2000)), 1000);
-        assert!(rate > 0.1 && rate < 0.4);
-        assert!(next(None, Some((1.0, 4000)), 1000) < 0.3);
-        assert!(next(Some((0.1, 200)), None, 1000) > 0.3);
     }
 }

@@ -1,4 +1,4 @@
-//! How thoroughly to encode: as slow as the time allows.
+//! How thoroughly to encode: the longer it takes, the less thoroughly, and within the time allowed.
 
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ const COSTS: &[(&str, f64)] = &[
     ("superfast", 1.4),
     ("ultrafast", 1.0),
 ];
+/// The share of the time allowed that each preset may take, for the ones that are chosen among: who waits for a minute
+/// gets more from half of it than from half a VMAF point. What takes longer is left to the next.
+const PATIENCE: &[(&str, f64)] = &[("slower", 0.25), ("slow", 0.25), ("medium", 0.5), ("fast", 0.75)];
 /// Part of an encode's time that does not shrink with the picture: reading, decoding and scaling the source.
 const FIXED: f64 = 0.35;
 
@@ -39,7 +42,7 @@ impl Work {
     }
 }
 
-/// The preset: the operator's, if there is one, else the slowest that keeps the budget. `work` is unknown where no
+/// The preset: the operator's, if there is one, else the slowest that keeps its share of the budget. `work` is unknown where no
 /// samples could be had.
 pub(in crate::media) fn choose(
     wanted: Option<&str>,
@@ -64,13 +67,17 @@ pub(in crate::media) fn choose(
             let budget = budget.as_secs_f64() * factor;
             match work {
                 Some(work) => (from..fastest)
-                    .find(|index| COSTS.get(*index).is_some_and(|(name, _)| work.seconds(name) <= budget))
+                    .find(|index| COSTS.get(*index).is_some_and(|(name, _)| work.seconds(name) <= budget * patience(name)))
                     .unwrap_or(fastest),
                 None => from.max(3),
             }
         }
     };
     COSTS.get(index).map_or("medium", |(name, _)| name)
+}
+
+fn patience(preset: &str) -> f64 {
+    PATIENCE.iter().find_map(|(name, share)| (*name == preset).then_some(*share)).unwrap_or(1.0)
 }
 
 #[cfg(test)]
@@ -84,8 +91,19 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_that_keeps_the_budget_is_taken() {
-        for (slow, want) in [(10.0, "slow"), (99.0, "slow"), (120.0, "medium"), (140.0, "fast"), (1e6, "superfast")] {
+    fn the_slowest_that_keeps_its_share_of_the_budget_is_taken() {
+        // Seconds that `slow` would take; 100 are allowed.
+        for (slow, want) in [
+            (10.0, "slow"),
+            (24.0, "slow"),
+            (26.0, "medium"),
+            (63.0, "medium"),
+            (65.0, "fast"),
+            (108.0, "fast"),
+            (110.0, "faster"),
+            (176.0, "veryfast"),
+            (1e6, "superfast"),
+        ] {
             assert_eq!(choose(None, Speed::Balanced, BUDGET, work(slow)), want, "{slow}");
         }
         assert_eq!(choose(None, Speed::Balanced, BUDGET, None), "medium");
@@ -97,7 +115,8 @@ mod tests {
         assert_eq!(choose(Some("medium"), Speed::Fast, BUDGET, None), "faster");
         assert_eq!(choose(Some("medium"), Speed::Best, BUDGET, None), "slow");
         assert_eq!(choose(Some("ultrafast"), Speed::Fast, BUDGET, None), "ultrafast");
-        assert_eq!(choose(None, Speed::Best, BUDGET, work(99.0)), "slower");
+        assert_eq!(choose(None, Speed::Best, BUDGET, work(40.0)), "slower");
+        assert_eq!(choose(None, Speed::Best, BUDGET, work(70.0)), "slow");
         assert_eq!(choose(None, Speed::Fast, BUDGET, work(10.0)), "fast");
     }
 

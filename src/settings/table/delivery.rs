@@ -21,8 +21,8 @@ pub(super) const SPECS: &[Spec] = &[
         path: "compression.ffmpeg_preset",
         default: Some("auto"),
         takes: "auto or an x264 preset",
-        doc: "How thoroughly videos are encoded, from ultrafast to veryslow: slower looks better at the same size. auto: as \
-              slow as the time budget allows, from superfast to slow.",
+        doc: "How thoroughly videos are encoded, from ultrafast to veryslow: slower looks better at the same size. auto: the \
+              longer a video takes, the faster, and within the time budget, from slow to superfast.",
         apply: |s, t| {
             if t.eq_ignore_ascii_case("auto") {
                 s.compression.preset = None;
