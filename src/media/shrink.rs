@@ -28,7 +28,15 @@ impl Shrink {
     /// Between `least` and `most`, from `first` on; bytes grow with about this `power` of it. Without a limit `first` will do.
     pub(super) fn new(limit: Option<u64>, (least, most): (f64, f64), first: f64, power: f64) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
-        Self { limit, least: least.min(most), most, first: first.clamp(least.min(most), most), power, under: None, over: None }
+        Self {
+            limit,
+            least: least.min(most),
+            most,
+            first: first.clamp(least.min(most), most),
+            power,
+            under: None,
+            over: None,
+        }
     }
 
     /// What to try next; `None` when there is nothing better to be had.

@@ -109,7 +109,9 @@ impl Scale {
         };
         let sound = |bits: Option<f64>| SOUND_ALONE * bits.map_or(0.0, |bits| halvings(self.sound, bits));
         match outlook {
-            Outlook::Copy | Outlook::Remux | Outlook::Split { .. } | Outlook::CopySound { .. } if given.alone => Loss::of(sound(given.sound)),
+            Outlook::Copy | Outlook::Remux | Outlook::Split { .. } | Outlook::CopySound { .. } if given.alone => {
+                Loss::of(sound(given.sound))
+            }
             Outlook::Copy | Outlook::Remux => Loss::of(copied()),
             Outlook::Split { parts } => Loss::of(copied() + PARTED * halvings(*parts as f64, 1.0)),
             Outlook::CopyVideo { .. } => Loss::of(copied() + SOUND_ENCODED),

@@ -282,7 +282,9 @@ mod tests {
     #[test]
     fn finer_qualities_give_finer_sizes() {
         let decoded = photo(400, 300);
-        let size = |quality| Lossy::Jpeg { full_chroma: false, fast: false }.encode(&decoded.picture, None, quality).unwrap().len();
+        let size = |quality| {
+            Lossy::Jpeg { full_chroma: false, fast: false }.encode(&decoded.picture, None, quality).unwrap().len()
+        };
         assert!(size(90.0) < size(90.5) && size(90.5) < size(91.0));
     }
 }

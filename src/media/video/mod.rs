@@ -25,6 +25,7 @@ use self::{
     advice::Advice,
     budget::{DELAY, Picture, Rate, Sound},
     codec::{Pass, Software},
+    rate::SEARCHES,
     sample::Samples,
 };
 use super::{
@@ -139,7 +140,7 @@ impl Job<'_> {
         let Some(bits) = self.kit.rules.video_bits(self.sound_bytes, frames, self.seconds()) else {
             self.preset = self.chosen(None, &native);
             self.note(&native, "crf");
-            return self.by_quality(&native, budget::UNLIMITED, advice::SLOPE).await;
+            return self.by_quality(&native, budget::UNLIMITED, advice::SLOPE, 1).await;
         };
         let bits = bits.max(1000.0);
         let advice = self.advice(&native, bits).await?;
@@ -147,7 +148,7 @@ impl Job<'_> {
         let Some(advice) = advice else { return self.unadvised(bits).await };
         let picture = &advice.picture;
         self.preset = self.chosen(Some((&advice, &native)), picture);
-        let comfortable = advice.crf < rate::BEST_CRF + 0.5;
+        let comfortable = advice.crf < rate::BEST_CRF - rate::DOUBT;
         if comfortable || self.hopeless(&advice, &native) {
             // The bits that the best quality takes, which a comfortable encode need not exceed.
             let need = bits * 2f64.powf((advice.crf - rate::BEST_CRF).min(0.0) / advice.slope);
@@ -155,31 +156,36 @@ impl Job<'_> {
                 return Ok(made);
             }
         }
-        let searched = comfortable || advice.stiff();
-        let made = if comfortable {
+        let mut made = Made::Over;
+        if comfortable {
             self.note(picture, "crf");
-            self.by_quality(picture, rate::BEST_CRF, advice.slope).await?
-        } else if advice.stiff() {
+            made = self.by_quality(picture, rate::BEST_CRF, advice.slope, 1).await?;
+        }
+        if !matches!(made, Made::Over) {
+            return Ok(made);
+        }
+        // Where samples promised too much, it is as if they had promised nothing.
+        made = if advice.stiff() {
             self.note(picture, "crf");
-            self.by_quality(picture, advice.crf + 0.7, advice.slope).await?
+            self.by_quality(picture, advice.crf + 0.7, advice.slope, SEARCHES).await?
         } else {
             self.note(picture, "2pass");
             let frames = budget::frames(self.video, picture, self.seconds());
             let bits = self.kit.rules.video_bits(self.sound_bytes, frames, self.seconds()).unwrap_or(bits).max(1000.0);
             self.two_passes(picture, bits).await?
         };
-        if matches!(made, Made::Over) { self.smaller(picture, advice.crf, searched).await } else { Ok(made) }
+        if matches!(made, Made::Over) { self.smaller(picture, advice.crf, advice.stiff()).await } else { Ok(made) }
     }
 
-    /// A search for the quality at this size (unless it was `searched`), then at smaller ones, for what keeps coming out over the limit: there are
-    /// pictures whose bits no quality brings down.
+    /// A search for the quality at this size (unless it was `searched`), then at smaller ones, for what keeps coming out over
+    /// the limit: there are pictures whose bits no quality brings down.
     async fn smaller(&self, picture: &Picture, crf: f64, searched: bool) -> Result<Made> {
         let short = f64::from(picture.width.min(picture.height));
         let rungs = [1.0, 0.7, 0.5, 0.3].map(|scale| budget::scaled(self.video, short * scale, picture.fps));
         for rung in rungs.into_iter().skip(usize::from(searched)) {
             tracing::info!(?rung, "every try came out over the limit: searching the quality");
             self.note(&rung, "crf");
-            let made = self.by_quality(&rung, (crf + 1.0).min(36.0), advice::SLOPE).await?;
+            let made = self.by_quality(&rung, (crf + 1.0).min(36.0), advice::SLOPE, SEARCHES).await?;
             if !matches!(made, Made::Over) {
                 return Ok(made);
             }
@@ -206,7 +212,7 @@ impl Job<'_> {
             last = match shape.rate {
                 Rate::Quality { crf } => {
                     self.note(&shape.picture, "crf");
-                    self.by_quality(&shape.picture, crf, advice::SLOPE).await?
+                    self.by_quality(&shape.picture, crf, advice::SLOPE, SEARCHES).await?
                 }
                 Rate::TwoPass { bits } => {
                     self.note(&shape.picture, "2pass");

@@ -67,7 +67,9 @@ pub(in crate::media) fn choose(
             let budget = budget.as_secs_f64() * factor;
             match work {
                 Some(work) => (from..fastest)
-                    .find(|index| COSTS.get(*index).is_some_and(|(name, _)| work.seconds(name) <= budget * patience(name)))
+                    .find(|index| {
+                        COSTS.get(*index).is_some_and(|(name, _)| work.seconds(name) <= budget * patience(name))
+                    })
                     .unwrap_or(fastest),
                 None => from.max(3),
             }

@@ -22,7 +22,7 @@ use crate::{
 /// Tries at a corrected rate after the first.
 const RETRIES: usize = 3;
 /// Encodes of a search for the quality.
-const SEARCHES: usize = 4;
+pub(super) const SEARCHES: usize = 4;
 /// x264's statistics for its second pass: bytes a macroblock and frame, with room to spare.
 const STATS_BYTES: u64 = 4;
 /// A file that fills the limit to this share is full enough for a search to end.
@@ -31,6 +31,8 @@ const FULL: f64 = 0.945;
 const AIM: f64 = 0.985;
 /// The best quality worth its bytes: what is lost cannot be seen.
 pub(super) const BEST_CRF: f64 = 17.0;
+/// By how much samples must foresee a yet better quality before it is relied upon: they miss by some bits.
+pub(super) const DOUBT: f64 = 1.5;
 /// An encode that took less than this may be repeated to use room that was left.
 const CHEAP_SECONDS: f64 = 12.0;
 
@@ -121,8 +123,8 @@ impl Job<'_> {
         })
     }
 
-    /// Searches the quality that fills the limit, from `crf`; `slope` steps of it halve the bits.
-    pub(super) async fn by_quality(&self, picture: &Picture, crf: f64, slope: f64) -> Result<Made> {
+    /// Searches the quality that fills the limit, from `crf`, in at most `tries` encodes; `slope` steps of it halve the bits.
+    pub(super) async fn by_quality(&self, picture: &Picture, crf: f64, slope: f64, tries: usize) -> Result<Made> {
         let out = self.kit.work.join("quality.mp4");
         let Some(limit) = self.kit.rules.limit else {
             self.kit.notes.attempt();
@@ -133,7 +135,7 @@ impl Job<'_> {
         let mut search =
             Quality { goal: limit.saturating_sub(self.sound_bytes) as f64 * AIM, slope, points: Vec::new() };
         let (mut crf, mut kept): (f64, Option<(PathBuf, u64)>) = (crf.clamp(BEST_CRF, 51.0), None);
-        for _ in 0..SEARCHES {
+        for _ in 0..tries {
             self.kit.notes.attempt();
             let cap = limit.saturating_mul(3).saturating_add(1 << 20);
             let args = self.pass(picture, &format!("-crf {:.2}", self.codec().crf(crf)), Pass::Single).mp4(&out);

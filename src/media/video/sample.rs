@@ -25,6 +25,11 @@ use crate::{
 const PRESET: &str = "veryfast";
 /// Frames after which x264 begins anew; a sample's first frame stands for one in so many.
 const KEY_FRAMES: f64 = 250.0;
+/// Pixels of all pieces together: those of six seconds at 720p. Larger pictures are sampled for a shorter time, or looking for
+/// a size would take as long as the encode.
+const PIXELS: f64 = 180e6;
+/// Seconds that a piece has at least: shorter ones are mostly their opening frame.
+const SHORTEST: f64 = 0.5;
 /// Frames of all pieces together are stored nearly without loss; this many bytes at the most.
 const STORE: u64 = 1 << 30;
 /// Seconds that a process takes to start, out of the measured time.
@@ -62,14 +67,15 @@ pub(super) struct Samples<'a> {
     since: Instant,
 }
 
-/// Where the pieces begin and how long they are, in seconds.
-pub(super) fn places(seconds: f64) -> Vec<(f64, f64)> {
-    let (count, each) = match seconds {
+/// Where the pieces begin and how long they are, in seconds, of a video with so many pixels a second.
+pub(super) fn places(seconds: f64, pixels: f64) -> Vec<(f64, f64)> {
+    let (count, each): (u32, f64) = match seconds {
         s if s <= 5.0 => return vec![(0.0, s.max(0.04))],
         s if s <= 30.0 => (3, 1.2),
         s if s <= 180.0 => (4, 1.4),
         _ => (6, 1.4),
     };
+    let each = each.min((PIXELS / pixels.max(1.0) / f64::from(count)).max(SHORTEST));
     let part = seconds / f64::from(count);
     (0..count).map(|number| (part * (f64::from(number) + 0.5) - each / 2.0, each)).collect()
 }
@@ -78,7 +84,8 @@ impl<'a> Samples<'a> {
     /// Cuts the pieces. `None`: they cannot be had, and the encode must do without.
     pub(super) async fn cut(kit: &'a Kit<'a>, video: &'a Video, native: Picture, share: Share) -> Result<Option<Self>> {
         let since = Instant::now();
-        let places = places(video.seconds(kit.seconds()));
+        let rate = f64::from(native.width) * f64::from(native.height) * native.fps.unwrap_or(video.fps).max(0.1);
+        let places = places(video.seconds(kit.seconds()), rate);
         let reference = kit.work.join("samples.mkv");
         let mut args = Args::new();
         let mut graph = String::new();
@@ -256,7 +263,7 @@ mod tests {
     #[test]
     fn pieces_lie_within_the_video_and_apart() {
         for seconds in [0.0, 0.04, 4.0, 5.1, 12.0, 31.0, 179.0, 7200.0] {
-            let places = places(seconds);
+            let places = places(seconds, 25e6);
             let mut end = 0.0;
             for (start, length) in &places {
                 assert!(*start >= end - 1e-9 && *length > 0.0, "{seconds}: {places:?}");
@@ -264,6 +271,14 @@ mod tests {
             }
             assert!(end <= seconds.max(0.04) + 1e-9, "{seconds}: {places:?}");
         }
+    }
+
+    #[test]
+    fn large_pictures_are_sampled_for_a_shorter_time() {
+        let sampled = |pixels: f64| places(60.0, pixels).iter().map(|(_, length)| length).sum::<f64>();
+        assert!((sampled(1280.0 * 720.0 * 30.0) - 5.6).abs() < 0.01);
+        assert!((2.5..3.5).contains(&sampled(1920.0 * 1080.0 * 30.0)));
+        assert_eq!(sampled(3840.0 * 2160.0 * 60.0), 4.0 * SHORTEST);
     }
 
     #[test]

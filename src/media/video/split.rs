@@ -63,7 +63,9 @@ pub(in crate::media) async fn split(fit: &Fit<'_>, kit: &Kit<'_>, limit: u64) ->
         kit.notes.warn(format!("it could not be split without loss ({why}): it was compressed instead"));
         Ok(None)
     };
-    let Some(form) = form(kit.probe, &kit.rules, fit.target.audio_only) else { return refuse("its format doesn't play in parts") };
+    let Some(form) = form(kit.probe, &kit.rules, fit.target.audio_only) else {
+        return refuse("its format doesn't play in parts");
+    };
     let mut lines = Units::of(kit.probe, fit.target.audio_only);
     let read = kit.runner.packets(&kit.source.path, kit.work, &mut |line| lines.read(line), kit.cancel).await?;
     if let Err(error) = read {

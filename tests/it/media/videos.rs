@@ -94,7 +94,10 @@ exec "$REAL" "$@""#;
 async fn two_passes_that_write_too_much_are_corrected_by_the_second_alone() {
     let room = Room::behind(GENEROUS, |settings| settings.preset = Some("veryfast".into()));
     let fitted = room.fit_all(&noisy(), FitTarget::at_most(300_000)).await.unwrap();
-    assert!(std::fs::symlink_metadata(room.dir.path().join("once")).is_ok(), "nothing overshot: this test tests nothing");
+    assert!(
+        std::fs::symlink_metadata(room.dir.path().join("once")).is_ok(),
+        "nothing overshot: this test tests nothing"
+    );
     assert_eq!((fitted.report.mode, fitted.report.attempts), (Some("2pass"), 2), "{:?}", fitted.report);
     let made = &fitted.files[0];
     assert!(made.size <= 300_000 && made.size > 270_000, "{} bytes", made.size);
