@@ -227,7 +227,7 @@ async fn work<'a>(
             unwritten.get_or_insert(error);
         }
         whole.step(failed);
-        report.tell(index, &State::Ended(outcome));
+        report.tell(index, &State::Ended(&outcome));
     }
     // Takes the folders of the jobs away.
     app.jobs.shut_down().await;

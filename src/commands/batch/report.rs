@@ -28,7 +28,7 @@ const MOST_PROBLEMS: usize = 50;
 #[derive(Debug)]
 pub(super) enum State<'a> {
     /// It was worked on, well or not.
-    Ended(Outcome),
+    Ended(&'a Outcome),
     /// An earlier run has done it; these are its files.
     FinishedBefore(&'a [Kept]),
     /// The entry in that line asks for the same.
@@ -185,7 +185,7 @@ fn told(entry: &Entry, state: Option<&State<'_>>) -> Told {
             // Into memory: it cannot fail.
             let _ = details(&entry.link, outcome, &[], &mut out);
             let cells = row(&entry.link, outcome);
-            let mut outcome = outcome.clone();
+            let mut outcome = Outcome::clone(outcome);
             if let Some(metadata) = &mut outcome.metadata {
                 metadata.drop_addresses();
             }
