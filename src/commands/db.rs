@@ -121,6 +121,16 @@ fn told(result: Result<String>) -> Exit {
     }
 }
 
+/// Opens a database that is there. Only the bot makes one.
+pub(super) async fn open(url: &DatabaseUrl) -> Result<JobStore> {
+    if let DatabaseUrl::Sqlite(path) = url
+        && !path.is_file()
+    {
+        return Err(StoreError::Missing(path.clone()));
+    }
+    JobStore::open(url).await
+}
+
 /// Says why the database did not do what was asked.
 pub(super) fn failed(error: StoreError) -> Exit {
     let settings = matches!(

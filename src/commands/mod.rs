@@ -17,6 +17,8 @@ mod new_platform;
 mod output;
 mod recovery;
 mod run;
+mod since;
+mod stats;
 mod stop;
 mod strategies;
 mod wishes;
@@ -147,6 +149,8 @@ enum Command {
     Db(db::Args),
     /// Look at requests from Discord that failed, and do them again
     Recovery(recovery::Args),
+    /// Tell what came of the requests from Discord: how many, how large, how fast, what failed
+    Stats(stats::Args),
     /// Check that everything the bot needs is there
     Doctor(doctor::Args),
     /// Show or check the settings
@@ -189,6 +193,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         | Command::Cache(_)
         | Command::Db(_)
         | Command::Recovery(_)
+        | Command::Stats(_)
         | Command::NewPlatform(_)
         | Command::Completions(_) => {}
     }
@@ -218,6 +223,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             output::warn(&loaded.warnings);
             telemetry::init(&loaded.settings, quiet(&loaded));
             with_runtime(|| recovery::execute(args, loaded.settings))
+        }
+        Command::Stats(args) => {
+            output::warn(&loaded.warnings);
+            telemetry::init(&loaded.settings, quiet(&loaded));
+            with_runtime(|| stats::execute(args, loaded.settings))
         }
         Command::Fetch(args) => {
             output::warn(&loaded.warnings);

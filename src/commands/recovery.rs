@@ -15,9 +15,8 @@ mod job;
 mod plan;
 mod report;
 
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
-use chrono::DateTime;
 use clap::Subcommand;
 
 use self::{
@@ -26,11 +25,11 @@ use self::{
     plan::{Change, Plan},
     report::{Fate, Taken},
 };
-use super::{Exit, db, output};
+use super::{Exit, db, output, since::Since};
 use crate::{
-    jobs::store::{Filter, JobStore, Moment, Result, State, StoreError, now},
+    jobs::store::{Filter, JobStore, Result, State},
     platforms::Registry,
-    settings::{DatabaseUrl, Settings},
+    settings::Settings,
 };
 
 /// Jobs that one command deals with.
@@ -168,33 +167,6 @@ impl Which {
     }
 }
 
-/// The beginning of a time until now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Since(Moment);
-
-impl FromStr for Since {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let text = text.trim();
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self(time.timestamp_millis()));
-        }
-        let wrong = || format!("{text:?} is no time: write 90m, 2h, 3d, 1w, or 2026-11-21T18:00:00Z");
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit: i64 = match text.get(digits.len()..) {
-            Some("s") => 1,
-            Some("m" | "min") => 60,
-            Some("h") => 60 * 60,
-            Some("d") => 24 * 60 * 60,
-            Some("w") => 7 * 24 * 60 * 60,
-            _ => return Err(wrong()),
-        };
-        let count: u32 = digits.parse().map_err(|_| wrong())?;
-        Ok(Self(now().saturating_sub(i64::from(count).saturating_mul(unit * 1000))))
-    }
-}
-
 pub(super) async fn execute(args: Args, settings: Settings) -> Exit {
     let wrong = |told: String| {
         eprintln!("boss-bot: {told}");
@@ -215,7 +187,7 @@ pub(super) async fn execute(args: Args, settings: Settings) -> Exit {
         },
         _ => None,
     };
-    let store = match open(&settings.database.url).await {
+    let store = match db::open(&settings.database.url).await {
         Ok(store) => store,
         Err(error) => return db::failed(error),
     };
@@ -230,16 +202,6 @@ pub(super) async fn execute(args: Args, settings: Settings) -> Exit {
     };
     store.close().await;
     done.unwrap_or_else(db::failed)
-}
-
-/// Opens a database that is there. Only the bot makes one.
-async fn open(url: &DatabaseUrl) -> Result<JobStore> {
-    if let DatabaseUrl::Sqlite(path) = url
-        && !path.is_file()
-    {
-        return Err(StoreError::Missing(path.clone()));
-    }
-    JobStore::open(url).await
 }
 
 /// The jobs that failed, newest first, and whether there are more.
@@ -415,20 +377,6 @@ async fn run(store: &JobStore, asked: Asked, which: &Which, all: bool, dry_run: 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_read_as_people_say_them() {
-        for (text, seconds) in [("90s", 90), ("5m", 300), ("5min", 300), ("2h", 7200), ("3d", 259_200), ("1w", 604_800)]
-        {
-            let before = now() - seconds * 1000;
-            let Since(since) = text.parse().unwrap();
-            assert!((before..before + 60_000).contains(&since), "{text}");
-        }
-        assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Since(1000)));
-        for text in ["", "2", "h", "-2h", "2 h", "2y", "yesterday", "1.5h", "99999999999h"] {
-            assert!(text.parse::<Since>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn what_is_to_be_run_must_be_said_and_said_once() {

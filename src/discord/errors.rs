@@ -110,7 +110,7 @@ fn usage(ctx: Context<'_>, what: &str) -> String {
         Context::Application(_) => "/",
         Context::Prefix(_) => ctx.data().app.settings.discord.prefix.as_str(),
     };
-    texts::usage(what, &commands::example(prefix, &ctx.command().name))
+    texts::usage(what, &commands::example(prefix, &ctx.command().qualified_name))
 }
 
 /// Answers where the person looks: in the message that says "thinking…", if there is one.

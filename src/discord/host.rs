@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     address::Address,
-    limits::{LimitBook, Place},
+    limits::{self, LimitBook},
     live::Live,
     progress,
     request::Target,
@@ -26,7 +26,7 @@ use crate::{
     jobs::{
         Seal,
         durable::{self, Host, Recorded, Taken, Talk, Word},
-        store::{Claimed, JobStore},
+        store::{Claimed, JobRow, JobStore, Place},
     },
     model::{Error, Options, Outcome, Phase, ProgressReceiver, Request, Requester, Result},
     settings::Settings,
@@ -98,10 +98,14 @@ impl Waiting {
             if self.get(id).is_none() {
                 return;
             }
-            match store.ahead(id).await {
+            match store.place(id).await {
                 // Looked up again: it may have been claimed meanwhile, and then its worker speaks.
-                Ok(Some(ahead)) => {
-                    if let (Some(live), Some(text)) = (self.get(id), texts::phase(&Phase::Queued { ahead }, None)) {
+                Ok(Some(place)) => {
+                    let text = match place {
+                        Place { held: true, .. } => Some(texts::queue::held()),
+                        Place { ahead, .. } => texts::phase(&Phase::Queued { ahead }, None),
+                    };
+                    if let (Some(live), Some(text)) = (self.get(id), text) {
                         live.progress(&text).await;
                     }
                 }
@@ -110,6 +114,17 @@ impl Waiting {
             }
         }
     }
+}
+
+/// Says on the live message of a job that it was called off before it began: no worker does. `row` is the job as it was, and
+/// knows where that message is, whichever process wrote it.
+pub async fn say_called_off(waiting: &Waiting, rest: Rest, seal: &Seal, row: &JobRow) {
+    let live = match (waiting.take(&row.id), serde_json::from_value(row.address.clone())) {
+        (Some(live), _) => live,
+        (None, Ok(address)) => Arc::new(Live::at(rest, &row.id, address, seal)),
+        (None, Err(error)) => return tracing::warn!(%error, id = row.id, "a row's address makes no sense"),
+    };
+    live.finish(&texts::queue::called_off()).await;
 }
 
 #[async_trait]
@@ -134,7 +149,7 @@ impl Host for DiscordHost {
                 already: live.resume(journal, entries, job.attempt <= 1).await,
                 live: live.clone(),
                 limits: self.limits.clone(),
-                place: Place::of(guild, channel),
+                place: limits::Place::of(guild, channel),
                 told,
             }),
             Target::Server => {

@@ -13,6 +13,19 @@ pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::EMBED_LINKS)
     .union(Permissions::READ_MESSAGE_HISTORY);
 
+/// Any of these makes a moderator, who may deal with everybody's requests in the server.
+const MODERATES: Permissions =
+    Permissions::MANAGE_MESSAGES.union(Permissions::MANAGE_GUILD).union(Permissions::ADMINISTRATOR);
+
+/// Whether whoever gave this command is a moderator here, as far as Discord told. Nobody is in direct messages.
+pub fn moderates(ctx: Context<'_>) -> bool {
+    let may = ctx.guild_id().and_then(|_| match ctx {
+        poise::Context::Application(app) => app.interaction.member.as_ref()?.permissions,
+        poise::Context::Prefix(prefix) => prefix.msg.author_permissions(ctx.cache()),
+    });
+    may.is_some_and(|may| may.intersects(MODERATES))
+}
+
 /// The link with which somebody who manages a server adds the bot with these permissions. Without its scheme: links in
 /// logs are shortened to their hosts, because most of them are nobody's business.
 pub fn invite(application: serenity::ApplicationId) -> String {

@@ -1,6 +1,9 @@
 //! Every sentence the bot says in Discord, apart from those about a failed link (`model`'s) and those about a mistyped
 //! command (`link.rs`). Plain English, short; no paths, no tokens, no internals.
 
+pub mod queue;
+pub mod stats;
+
 use std::{fmt::Write, time::Duration};
 
 use bytesize::ByteSize;
@@ -9,7 +12,7 @@ use poise::serenity_prelude as serenity;
 use crate::{
     deliver::{MAX_CAPTION, Part, caption, escape},
     fetch::Plan,
-    jobs::JobsStatus,
+    jobs::{JobsStatus, store},
     media::Outlook,
     model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase, about},
     net::SessionState,
@@ -229,16 +232,34 @@ fn path_health(path: &PathHealth) -> String {
     text
 }
 
-/// What is going on.
-pub fn status(jobs: JobsStatus, uptime: Duration, ping: Option<Duration>, limit: u64) -> String {
+/// What is going on. `jobs`: what the database counts; without it what this process knows.
+pub fn status(
+    jobs: Option<store::Counts>,
+    here: JobsStatus,
+    uptime: Duration,
+    ping: Option<Duration>,
+    limit: u64,
+) -> String {
     let ping = ping.map_or_else(|| "not measured yet".to_owned(), |ping| format!("{} ms", ping.as_millis()));
+    let counted = match jobs {
+        Some(jobs) => {
+            let (delivered, failed) = (jobs.done, jobs.failed.saturating_add(jobs.needs_attention));
+            let paused = if jobs.paused > 0 { format!(" (and {} paused)", number(jobs.paused)) } else { String::new() };
+            format!(
+                "- Running: {}\n- Queued: {}{paused}\n- Delivered so far: {}\n- Failed so far: {}",
+                number(jobs.running),
+                number(jobs.queued),
+                number(delivered),
+                number(failed),
+            )
+        }
+        None => format!(
+            "- Running: {}\n- Queued: {}\n- Delivered since the start: {}\n- Failed since the start: {}",
+            here.running, here.queued, here.succeeded, here.failed,
+        ),
+    };
     format!(
-        "📊 **Status**\n- Running: {}\n- Queued: {}\n- Delivered since the start: {}\n- Failed since the start: {}\n\
-         - Up for: {}\n- Connection to Discord: {ping}\n- Upload limit here: {} a file",
-        jobs.running,
-        jobs.queued,
-        jobs.succeeded,
-        jobs.failed,
+        "📊 **Status**\n{counted}\n- Up for: {}\n- Connection to Discord: {ping}\n- Upload limit here: {} a file",
         clock(uptime.as_secs_f64()),
         size(limit),
     )
@@ -321,6 +342,16 @@ fn thousands(number: i64) -> String {
     if number < 0 { format!("-{out}") } else { out }
 }
 
+/// The same of what is never negative.
+fn number(number: u64) -> String {
+    thousands(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// The database cannot be asked.
+pub fn not_known() -> String {
+    "❌ I can't look at my notes at the moment. Please try again in a minute.".to_owned()
+}
+
 /// At most one message long, whole lines.
 pub fn cut(text: &str) -> String {
     let mut out = String::new();
@@ -362,6 +393,17 @@ mod tests {
         let said = |of| phase(&Phase::Compressing { file: 1, of, fraction: 0.44 }, left);
         assert_eq!(said(1).as_deref(), Some("🎞️ Compressing 44 %, about 20 s left…"));
         assert_eq!(said(2).as_deref(), Some("🎞️ Compressing 44 % (file 1 of 2), about 20 s left…"));
+    }
+
+    #[test]
+    fn the_status_is_the_databases_or_says_since_when_it_counts() {
+        let here = JobsStatus { running: 1, queued: 2, succeeded: 3, failed: 4 };
+        let counts =
+            store::Counts { queued: 1200, paused: 2, running: 5, done: 6, failed: 7, ..store::Counts::default() };
+        let told = status(Some(counts), here, Duration::from_secs(3600), None, 10 << 20);
+        assert!(told.contains("Running: 5\n- Queued: 1,200 (and 2 paused)\n- Delivered so far: 6"), "{told}");
+        let told = status(None, here, Duration::from_secs(3600), None, 10 << 20);
+        assert!(told.contains("Running: 1\n- Queued: 2\n- Delivered since the start: 3"), "{told}");
     }
 
     #[test]

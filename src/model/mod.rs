@@ -24,6 +24,6 @@ pub use outcome::{Attempt, AttemptEnd, Outcome, Posted, Retry};
 pub use progress::{Phase, Progress, ProgressReceiver};
 pub use request::{Options, Origin, Quality, Request, Requester, UploadLimit};
 pub use resource::{ITEMS_OF_A_LIST, PlatformId, Resource, ResourceKind};
-pub use time_left::{TimeLeft, about};
+pub use time_left::{TimeLeft, about, took};
 pub use tool::Tool;
 pub use wish::{AudioFormat, Contradiction, EndsTooEarly, FitWish, Moment, Speed, Trim, UnknownWord, WrongTime};

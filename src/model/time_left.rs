@@ -107,9 +107,37 @@ pub fn about(left: Duration) -> String {
     }
 }
 
+/// How long something took: `0.4 s`, `31 s`, `4:12 min`, `1:02:03 h`.
+pub fn took(time: Duration) -> String {
+    let (tenths, seconds) = ((time.as_secs_f64() * 10.0).round(), time.as_secs_f64().round() as u64);
+    match seconds {
+        _ if tenths < 100.0 => format!("{:.1} s", tenths / 10.0),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_that_something_took_read_well() {
+        for (ms, told) in [
+            (0, "0.0 s"),
+            (440, "0.4 s"),
+            (9_940, "9.9 s"),
+            (9_960, "10 s"),
+            (59_400, "59 s"),
+            (59_600, "1:00 min"),
+            (252_000, "4:12 min"),
+            (3_599_600, "1:00:00 h"),
+            (3_723_000, "1:02:03 h"),
+        ] {
+            assert_eq!(took(Duration::from_millis(ms)), told);
+        }
+    }
 
     fn at(file: usize, fraction: f64) -> Phase {
         Phase::Compressing { file, of: 2, fraction: fraction as f32 }

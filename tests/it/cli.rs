@@ -9,6 +9,7 @@ mod fetch;
 mod fit;
 mod recovery;
 mod settings;
+mod stats;
 mod usage;
 
 use std::{

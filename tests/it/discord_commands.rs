@@ -14,7 +14,19 @@ async fn every_command_is_registered_for_servers_and_direct_messages() {
     let _bot = world.bot(&[]).await;
     let commands = world.discord.commands();
     let names: Vec<_> = commands.iter().filter_map(|command| command["name"].as_str()).collect();
-    for name in ["download", "download-only", "metadata", "strategies", "status", "yt-download", "info", "help"] {
+    for name in [
+        "download",
+        "download-only",
+        "metadata",
+        "queue",
+        "status",
+        "stats",
+        "yt-stats",
+        "strategies",
+        "yt-download",
+        "info",
+        "help",
+    ] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     for command in &commands {

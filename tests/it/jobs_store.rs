@@ -6,5 +6,7 @@ mod database;
 mod files;
 mod history;
 mod leases;
+mod line;
+mod migrations;
 mod place;
 mod queue;

@@ -8,6 +8,7 @@ mod discord_commands;
 mod discord_connection;
 mod discord_limits;
 mod discord_media;
+mod discord_queue;
 mod discord_wishes;
 mod durable;
 mod egress;

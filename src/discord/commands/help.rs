@@ -84,6 +84,10 @@ fn detail(command: &Command, prefix: &str) -> String {
         let description = parameter.description.as_deref().unwrap_or_default();
         let _ = write!(text, "\n- `{}`{optional}: {description}", parameter.name);
     }
+    for sub in &command.subcommands {
+        let description = sub.description.as_deref().unwrap_or_default();
+        let _ = write!(text, "\n- `{prefix}{} {}`: {description}", command.name, sub.name);
+    }
     let _ = write!(text, "\nFor example: `{}`", example(prefix, &command.name));
     text
 }
@@ -104,5 +108,7 @@ mod tests {
             assert!(detail.len() < 2000 && detail.contains("For example: `/"), "{detail}");
         }
         assert!(detail(&commands[0], "$").contains("`quality` (optional)"));
+        let queue = commands.iter().find(|command| command.name == "queue").unwrap();
+        assert!(detail(queue, "$").contains("`$queue remove`: "), "{}", detail(queue, "$"));
     }
 }

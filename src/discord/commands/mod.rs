@@ -5,11 +5,19 @@ mod download_only;
 mod help;
 mod info;
 mod metadata;
+mod queue;
+mod stats;
 mod status;
 mod strategies;
 mod yt_download;
 
-use super::types::{Data, Error};
+use std::time::Duration;
+
+use super::types::{Context, Data, Error};
+use crate::jobs::store;
+
+/// How long the database may take: Discord waits three seconds for the answer.
+const ASK: Duration = Duration::from_millis(1500);
 
 /// All of them, in the order `help` shows them.
 pub fn all() -> Vec<poise::Command<Data, Error>> {
@@ -18,8 +26,11 @@ pub fn all() -> Vec<poise::Command<Data, Error>> {
         yt_download::yt_download(),
         download_only::download_only(),
         metadata::metadata(),
-        strategies::strategies(),
+        queue::queue(),
         status::status(),
+        stats::stats(),
+        stats::yt_stats(),
+        strategies::strategies(),
         info::info(),
         help::help(),
     ]
@@ -32,9 +43,29 @@ pub fn example(prefix: &str, command: &str) -> String {
         "yt-download" => "https://youtu.be/dQw4w9WgXcQ",
         "download" | "download-only" | "metadata" => "https://x.com/user/status/123",
         "help" => return format!("{prefix}help{}download", if slash { " command:" } else { " " }),
+        "queue" if slash => return "/queue list".to_owned(),
+        "queue remove" | "queue pause" | "queue resume" => {
+            return format!("{prefix}{command} {}3f9a1c", if slash { "job:" } else { "" });
+        }
         _ => return format!("{prefix}{command}"),
     };
     format!("{prefix}{command} {}{link}", if slash { "url:" } else { "" })
+}
+
+/// What the database says, if it says so in time. `what` is for the log.
+async fn told<T>(what: &str, asked: impl Future<Output = store::Result<T>>) -> Option<T> {
+    match tokio::time::timeout(ASK, asked).await {
+        Ok(Ok(told)) => return Some(told),
+        Ok(Err(error)) => tracing::warn!(%error, what, "the database could not be asked"),
+        Err(_) => tracing::warn!(what, "the database did not answer in time"),
+    }
+    None
+}
+
+/// Answers so that only who asked sees it, where Discord can do that.
+async fn answer(ctx: Context<'_>, text: &str) -> Result<(), Error> {
+    ctx.send(poise::CreateReply::default().content(text).reply(true).ephemeral(true)).await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -55,6 +86,10 @@ mod tests {
                 assert!(described, "{name} {}", parameter.name);
             }
             assert!(command.create_as_slash_command().is_some(), "{name}");
+            for sub in &command.subcommands {
+                assert!(sub.prefix_action.is_some() && sub.slash_action.is_some(), "{name} {}", sub.name);
+                assert!(sub.description.as_ref().is_some_and(|text| text.len() <= 100), "{name} {}", sub.name);
+            }
         }
     }
 

@@ -14,8 +14,14 @@ use sqlx::{
 use super::error::{Result, StoreError};
 
 /// Version, name and text of each migration, per engine. Texts never change once they are published; new ones are added.
-const SQLITE: &[(i64, &str, &str)] = &[(1, "jobs", include_str!("../../../migrations/sqlite/0001_jobs.sql"))];
-const POSTGRES: &[(i64, &str, &str)] = &[(1, "jobs", include_str!("../../../migrations/postgres/0001_jobs.sql"))];
+const SQLITE: &[(i64, &str, &str)] = &[
+    (1, "jobs", include_str!("../../../migrations/sqlite/0001_jobs.sql")),
+    (2, "times", include_str!("../../../migrations/sqlite/0002_times.sql")),
+];
+const POSTGRES: &[(i64, &str, &str)] = &[
+    (1, "jobs", include_str!("../../../migrations/postgres/0001_jobs.sql")),
+    (2, "times", include_str!("../../../migrations/postgres/0002_times.sql")),
+];
 
 /// The version that this program makes.
 pub(super) fn known() -> i64 {

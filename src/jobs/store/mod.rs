@@ -22,6 +22,7 @@ pub mod care;
 mod engine;
 mod error;
 mod inner;
+mod line;
 mod migrate;
 mod postgres;
 mod sql;
@@ -29,6 +30,7 @@ mod sqlite;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod times;
 mod types;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -41,7 +43,9 @@ use tokio::{
 };
 
 pub use error::{Result, StoreError};
-pub use stats::{Counts, Stats, Tally};
+pub use line::{InLine, Line, Place, Whose};
+pub use stats::{Counts, Extreme, Stats, StatsFilter, Tally};
+pub use times::Times;
 pub use types::{
     Beat, Claimed, End, Enqueued, Filter, Id, JobRow, Lease, Moment, NewJob, PartRow, PartState, Priority, Report,
     Scope, SentFile, State, new_id, now,
@@ -248,11 +252,15 @@ impl JobStore {
             report.bytes,
             report.took_ms,
         ];
-        let id = id.to_owned();
+        let (id, took) = (id.to_owned(), times::bounded(report.took_ms));
         self.whole(async move |inner| {
             let mut tx = inner.engine.begin(Begin::Plain).await?;
             let Some(row) = one(tx.rows(sql::FINISH, values).await?) else { return Ok(false) };
-            settle(tx, &id, row.word("state", State::of)?).await?;
+            let state = row.word("state", State::of)?;
+            if state == State::Done {
+                tx.rows(sql::TIME, args![id.as_str(), times::step(took), took]).await?;
+            }
+            settle(tx, &id, state).await?;
             Ok(true)
         })
         .await
@@ -284,18 +292,28 @@ impl JobStore {
     /// # Errors
     /// When the database fails.
     pub async fn cancel(&self, id: &str) -> Result<bool> {
+        Ok(self.call_off(id).await?.is_some())
+    }
+
+    /// The same, and tells what that has made of it: [`State::Cancelled`], then it only waited and nobody else speaks of it;
+    /// or [`State::Running`], then its worker does when it has stopped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn call_off(&self, id: &str) -> Result<Option<State>> {
         let id = id.to_owned();
         self.whole(async move |inner| {
             let mut tx = inner.engine.begin(Begin::Plain).await?;
             let Some(row) = one(tx.rows(inner.engine.cancelling(), args![id.as_str(), now()]).await?) else {
-                return Ok(false);
+                return Ok(None);
             };
-            settle(tx, &id, row.word("state", State::of)?).await?;
+            let state = row.word("state", State::of)?;
+            settle(tx, &id, state).await?;
             if let Engine::Sqlite { .. } = inner.engine {
                 // Nobody listens: no job runs here.
                 let _ = inner.cancels.send(id);
             }
-            Ok(true)
+            Ok(Some(state))
         })
         .await
     }
@@ -333,15 +351,6 @@ impl JobStore {
                 }
             }
         }
-    }
-
-    /// How many jobs have their turn before this one. `None`: it is not queued.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn ahead(&self, id: &str) -> Result<Option<usize>> {
-        let row = one(self.inner.read(sql::AHEAD, args![id, now()]).await?);
-        row.map(|row| Ok(usize::try_from(row.int("ahead")?).unwrap_or_default())).transpose()
     }
 
     /// Starts no more of these jobs; what runs goes on. False: nothing has changed.

@@ -15,6 +15,34 @@ macro_rules! row {
     };
 }
 
+/// The line of those who have not ended, as a worker would claim them if nothing ended and nothing was added: by priority, then
+/// by turn, then by age. A turn is how many of the same group run or have theirs before, because each claim takes one of the
+/// group that runs least. `held`: it, its server or everything is paused. `ready`: it may begin; only among those a place means
+/// something. `also`: what counts as ready besides. Open jobs are few, however long the history.
+macro_rules! line {
+    ($now:literal, $also:literal) => {
+        concat!(
+            "busy AS (SELECT group_key AS busy_group, count(*) AS at_work FROM jobs \
+                 WHERE state = 'running' AND lease_until > ",
+            $now,
+            " GROUP BY group_key), \
+             open AS (SELECT id, state, group_key, priority, created_at, run_at, coalesce(at_work, 0) AS at_work, \
+                 CAST(CASE WHEN paused = 1 OR EXISTS (SELECT 1 FROM job_pauses p \
+                     WHERE p.guild_id = 0 OR p.guild_id = jobs.guild_id) THEN 1 ELSE 0 END AS BIGINT) AS held \
+                 FROM jobs LEFT JOIN busy ON busy_group = group_key WHERE state IN ('queued', 'running')), \
+             due AS (SELECT open.*, CASE WHEN state = 'queued' AND (",
+            $also,
+            "(run_at <= ",
+            $now,
+            " AND held = 0)) THEN 1 ELSE 0 END AS ready FROM open), \
+             turns AS (SELECT due.*, at_work + row_number() OVER ( \
+                 PARTITION BY ready, group_key ORDER BY priority DESC, created_at, id) AS turn FROM due), \
+             line AS (SELECT id AS place_of, held, ready, row_number() OVER ( \
+                 PARTITION BY ready ORDER BY priority DESC, turn, created_at, id) - 1 AS place FROM turns)"
+        )
+    };
+}
+
 /// 1 id, 2 source, 3 key, 4 group, 5 user, 6 guild, 7 channel, 8 platform, 9 priority, 10 now, 11 run_at, 12 max_attempts,
 /// 13 request, 14 address. No row: the source (or the id) is known.
 pub(super) const ENQUEUE: &str = "INSERT INTO jobs (id, source, job_key, group_key, user_id, guild_id, channel_id, \
@@ -125,19 +153,35 @@ pub(super) const TALLY: &str = "INSERT INTO job_days \
         files = job_days.files + excluded.files, bytes = job_days.bytes + excluded.bytes, \
         took_ms = job_days.took_ms + excluded.took_ms";
 
-/// 1 id, 2 now. How many of those that may run have their turn before this one, if nothing ends and nothing is added: each
-/// claim takes one of the group that runs least, so a group's second job comes after the first ones of all others.
-pub(super) const AHEAD: &str = "WITH \
-    busy AS (SELECT group_key, count(*) AS jobs FROM jobs WHERE state = 'running' AND lease_until > $2 GROUP BY group_key), \
-    line AS (SELECT open.id, open.priority, open.created_at, coalesce(busy.jobs, 0) + row_number() OVER ( \
-            PARTITION BY open.group_key ORDER BY open.priority DESC, open.created_at, open.id) AS turn \
-        FROM jobs open LEFT JOIN busy ON busy.group_key = open.group_key \
-        WHERE open.state = 'queued' AND (open.id = $1 OR (open.run_at <= $2 AND open.paused = 0 \
-            AND NOT EXISTS (SELECT 1 FROM job_pauses p WHERE p.guild_id = 0 OR p.guild_id = open.guild_id)))) \
-    SELECT (SELECT count(*) FROM line WHERE line.priority > me.priority OR (line.priority = me.priority \
-        AND (line.turn < me.turn OR (line.turn = me.turn AND (line.created_at < me.created_at \
-        OR (line.created_at = me.created_at AND line.id < me.id)))))) AS ahead \
-    FROM line me WHERE me.id = $1";
+/// 1 id, 2 edge of the step, 3 how long it took. Adds a job that has just been delivered to the histogram.
+pub(super) const TIME: &str = "INSERT INTO job_times (platform, method, upto_ms, day, guild_id, jobs, least_ms, most_ms) \
+    SELECT platform, coalesce(method, ''), CAST($2 AS BIGINT), finished_at / 86400000, coalesce(guild_id, 0), 1, \
+        CAST($3 AS BIGINT), CAST($3 AS BIGINT) FROM jobs WHERE id = $1 AND state = 'done' \
+    ON CONFLICT (platform, method, upto_ms, day, guild_id) DO UPDATE SET jobs = job_times.jobs + 1, \
+        least_ms = CASE WHEN excluded.least_ms < job_times.least_ms THEN excluded.least_ms ELSE job_times.least_ms END, \
+        most_ms = CASE WHEN excluded.most_ms > job_times.most_ms THEN excluded.most_ms ELSE job_times.most_ms END";
+
+/// 1 id, 2 now. How many have their turn before this one, also where it may not begin yet.
+pub(super) const PLACE: &str = concat!(
+    "WITH ",
+    line!("$2", "id = $1 OR "),
+    " SELECT place AS ahead, held FROM line WHERE place_of = $1 AND ready = 1"
+);
+
+/// 1 now, 2 server or none, 3 person outside of servers or none, 4 how many. What runs and what waits, in the order in which it
+/// is to be done. What may not begin now has no place and comes last.
+pub(super) const QUEUE: &str = concat!(
+    "WITH ",
+    line!("$1", ""),
+    " SELECT ",
+    row!(),
+    ", held, CASE WHEN ready = 1 THEN place END AS ahead, count(*) OVER () AS total \
+     FROM line JOIN jobs ON jobs.id = line.place_of \
+     WHERE (CAST($2 AS BIGINT) IS NULL OR guild_id = $2) \
+         AND (CAST($3 AS BIGINT) IS NULL OR (user_id = $3 AND guild_id IS NULL)) \
+     ORDER BY CASE WHEN state = 'running' THEN 0 WHEN ready = 1 THEN 1 ELSE 2 END, \
+         CASE WHEN ready = 1 THEN place ELSE 0 END, created_at, id LIMIT $4"
+);
 
 /// 1 id, 2 whether (0 or 1).
 pub(super) const PAUSE_JOB: &str =
@@ -146,6 +190,10 @@ pub(super) const PAUSE_JOB: &str =
 /// 1 server or 0, 2 now.
 pub(super) const PAUSE: &str =
     "INSERT INTO job_pauses (guild_id, since) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING guild_id";
+
+/// 1 server or none. A row: nothing of it is begun.
+pub(super) const PAUSED: &str =
+    "SELECT guild_id FROM job_pauses WHERE guild_id = 0 OR guild_id = CAST($1 AS BIGINT) LIMIT 1";
 
 /// 1 server or 0.
 pub(super) const RESUME: &str = "DELETE FROM job_pauses WHERE guild_id = $1 RETURNING guild_id";
@@ -158,10 +206,41 @@ pub(super) const COUNTS: &str = "SELECT state, paused, count(*) AS jobs FROM job
     GROUP BY state, paused \
     UNION ALL SELECT state, 0 AS paused, CAST(sum(jobs) AS BIGINT) AS jobs FROM job_days GROUP BY state";
 
-/// 1 server or none, 2 first day.
-pub(super) const STATS: &str = "SELECT day, platform, method, state, error_code, CAST(sum(jobs) AS BIGINT) AS jobs, \
-    CAST(sum(files) AS BIGINT) AS files, CAST(sum(bytes) AS BIGINT) AS bytes, CAST(sum(took_ms) AS BIGINT) AS took_ms \
-    FROM job_days WHERE (CAST($1 AS BIGINT) IS NULL OR guild_id = $1) AND day >= $2 GROUP BY day, platform, method, state, error_code";
+/// Which days, servers and platforms are counted: 1 server or none, 2 platform or none, 3 first day.
+macro_rules! counted {
+    () => {
+        " WHERE (CAST($1 AS BIGINT) IS NULL OR guild_id = $1) AND (CAST($2 AS TEXT) IS NULL OR platform = $2) AND day >= $3"
+    };
+}
+
+/// What counters come to.
+macro_rules! sums {
+    () => {
+        "CAST(sum(jobs) AS BIGINT) AS jobs, CAST(sum(files) AS BIGINT) AS files, CAST(sum(bytes) AS BIGINT) AS bytes, \
+         CAST(sum(took_ms) AS BIGINT) AS took_ms"
+    };
+}
+
+/// 1 server or none, 2 platform or none, 3 first day. In the order of the table, so that nothing is sorted.
+pub(super) const STATS: &str = concat!(
+    "SELECT state, platform, method, error_code, ",
+    sums!(),
+    " FROM job_days",
+    counted!(),
+    " GROUP BY state, platform, method, error_code"
+);
+
+/// The same by day.
+pub(super) const DAYS: &str =
+    concat!("SELECT day, state, ", sums!(), " FROM job_days", counted!(), " GROUP BY day, state");
+
+/// The same of how long what was delivered took. In the order of the table, too.
+pub(super) const TIMES: &str = concat!(
+    "SELECT platform, method, upto_ms, CAST(sum(jobs) AS BIGINT) AS jobs, min(least_ms) AS least_ms, max(most_ms) AS most_ms \
+     FROM job_times",
+    counted!(),
+    " GROUP BY platform, method, upto_ms"
+);
 
 /// 1 the moment before which they ended, 2 how many at once: a long lock would hold up everybody.
 pub(super) const TIDY: &str = "DELETE FROM jobs WHERE id IN \
@@ -185,13 +264,18 @@ pub(super) const ALL: &[&str] = &[
     AGAIN,
     IS_CANCEL_ASKED,
     TALLY,
-    AHEAD,
+    TIME,
+    PLACE,
+    QUEUE,
     PAUSE_JOB,
     PAUSE,
+    PAUSED,
     RESUME,
     ROW,
     COUNTS,
     STATS,
+    DAYS,
+    TIMES,
     TIDY,
 ];
 

@@ -1,4 +1,6 @@
 //! Looking into the store: single jobs, lists, counts and statistics. Nothing here changes anything.
+//!
+//! Statistics are counters by day, which stay when jobs are tidied away: how many, how large, how long (`times`).
 
 use std::collections::BTreeMap;
 
@@ -6,9 +8,10 @@ use serde::Serialize;
 
 use super::{
     JobStore,
-    engine::{Row, args, one},
+    engine::{Arg, Row, args, one},
     error::Result,
     sql,
+    times::{Histogram, Step, Times},
     types::{Filter, JobRow, Moment, State},
 };
 
@@ -52,6 +55,8 @@ pub struct Tally {
     pub bytes: u64,
     /// How long the last attempts of those delivered took together, in milliseconds.
     pub done_took_ms: u64,
+    /// How long they took one by one, as far as that is known: it is since version 2 of the tables.
+    pub times: Option<Times>,
 }
 
 impl Tally {
@@ -75,6 +80,34 @@ impl Tally {
     pub fn average_ms(&self) -> Option<u64> {
         self.done_took_ms.checked_div(self.done)
     }
+
+    /// The share that was delivered of what was not called off, from 0 to 1.
+    pub fn success_rate(&self) -> Option<f64> {
+        let tried = self.done + self.failed + self.needs_attention;
+        (tried > 0).then(|| self.done as f64 / tried as f64)
+    }
+}
+
+/// Which jobs [`JobStore::stats`] counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatsFilter {
+    /// Of this server.
+    pub guild: Option<u64>,
+    /// Of this platform.
+    pub platform: Option<String>,
+    /// Ended on the day of this moment or later. Days are those of UTC.
+    pub since: Option<Moment>,
+}
+
+/// The fastest or the slowest of delivered jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Extreme {
+    /// Its platform.
+    pub platform: String,
+    /// How its media was got.
+    pub method: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 /// Statistics, in all and by what people ask for.
@@ -86,10 +119,12 @@ pub struct Stats {
     pub platforms: BTreeMap<String, Tally>,
     /// By how the media was got: `api`, `cli`, `fallback`; empty: it never was.
     pub methods: BTreeMap<String, Tally>,
-    /// By day: days since 1970, UTC.
-    pub days: BTreeMap<i64, Tally>,
     /// How many ended with which error.
     pub errors: BTreeMap<String, u64>,
+    /// The fastest of those delivered.
+    pub fastest: Option<Extreme>,
+    /// The slowest of those delivered.
+    pub slowest: Option<Extreme>,
 }
 
 /// A line of the statistics, as the database gives it.
@@ -149,41 +184,89 @@ impl JobStore {
         Ok(counts)
     }
 
-    /// What jobs came to that have ended: of a server or of all, from the day of `since` on or from the beginning. Days are
-    /// those of UTC.
+    /// What jobs came to that have ended.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn stats(&self, guild: Option<u64>, since: Option<Moment>) -> Result<Stats> {
-        let from = since.map_or(i64::MIN, |moment| moment.div_euclid(DAY_MS));
+    pub async fn stats(&self, of: &StatsFilter) -> Result<Stats> {
         let mut stats = Stats::default();
-        for row in self.inner.read(sql::STATS, args![guild, from]).await? {
-            let counted = Counted {
-                state: row.word("state", State::of)?,
-                jobs: unsigned(&row, "jobs")?,
-                files: unsigned(&row, "files")?,
-                bytes: unsigned(&row, "bytes")?,
-                took_ms: unsigned(&row, "took_ms")?,
-            };
+        for row in self.inner.read(sql::STATS, of.values()).await? {
+            let counted = counted(&row)?;
             stats.total.add(&counted);
             stats.platforms.entry(row.text("platform")?).or_default().add(&counted);
             stats.methods.entry(row.text("method")?).or_default().add(&counted);
-            stats.days.entry(row.int("day")?).or_default().add(&counted);
             let code = row.text("error_code")?;
             if !code.is_empty() {
                 *stats.errors.entry(code).or_default() += counted.jobs;
             }
         }
+        let mut all = Histogram::default();
+        let mut platforms: BTreeMap<String, Histogram> = BTreeMap::new();
+        let mut methods: BTreeMap<String, Histogram> = BTreeMap::new();
+        for row in self.inner.read(sql::TIMES, of.values()).await? {
+            let step = Step {
+                jobs: unsigned(&row, "jobs")?,
+                least_ms: unsigned(&row, "least_ms")?,
+                most_ms: unsigned(&row, "most_ms")?,
+            };
+            let (upto, platform, method) = (row.int("upto_ms")?, row.text("platform")?, row.text("method")?);
+            all.add(upto, step);
+            platforms.entry(platform.clone()).or_default().add(upto, step);
+            methods.entry(method.clone()).or_default().add(upto, step);
+            let extreme = |took_ms| Some(Extreme { platform: platform.clone(), method: method.clone(), took_ms });
+            if stats.fastest.as_ref().is_none_or(|fastest| step.least_ms < fastest.took_ms) {
+                stats.fastest = extreme(step.least_ms);
+            }
+            if stats.slowest.as_ref().is_none_or(|slowest| step.most_ms > slowest.took_ms) {
+                stats.slowest = extreme(step.most_ms);
+            }
+        }
+        stats.total.times = all.times();
+        for (tallies, histograms) in [(&mut stats.platforms, platforms), (&mut stats.methods, methods)] {
+            for (name, histogram) in histograms {
+                tallies.entry(name).or_default().times = histogram.times();
+            }
+        }
         Ok(stats)
+    }
+
+    /// The same by day: days since 1970, UTC. Without [`Tally::times`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn days(&self, of: &StatsFilter) -> Result<BTreeMap<i64, Tally>> {
+        let mut days: BTreeMap<i64, Tally> = BTreeMap::new();
+        for row in self.inner.read(sql::DAYS, of.values()).await? {
+            days.entry(row.int("day")?).or_default().add(&counted(&row)?);
+        }
+        Ok(days)
     }
 }
 
+impl StatsFilter {
+    /// The values of a statement about counters.
+    fn values(&self) -> Vec<Arg> {
+        let from = self.since.map_or(i64::MIN, |moment| moment.div_euclid(DAY_MS));
+        args![self.guild, self.platform.clone(), from]
+    }
+}
+
+fn counted(row: &Row) -> Result<Counted> {
+    Ok(Counted {
+        state: row.word("state", State::of)?,
+        jobs: unsigned(row, "jobs")?,
+        files: unsigned(row, "files")?,
+        bytes: unsigned(row, "bytes")?,
+        took_ms: unsigned(row, "took_ms")?,
+    })
+}
+
 /// A sum of what is never negative.
-fn unsigned(row: &Row, name: &str) -> Result<u64> {
+pub(super) fn unsigned(row: &Row, name: &str) -> Result<u64> {
     Ok(u64::try_from(row.int(name)?).unwrap_or_default())
 }
 
-fn job(row: &Row) -> Result<JobRow> {
+pub(super) fn job(row: &Row) -> Result<JobRow> {
     Ok(JobRow {
         id: row.text("id")?,
         state: row.word("state", State::of)?,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use boss_bot::jobs::store::{Counts, End, Filter, NewJob, PartRow, PartState, Report, State, Tally, new_id, now};
+use boss_bot::jobs::store::{
+    Counts, End, Extreme, Filter, NewJob, PartRow, PartState, Report, State, StatsFilter, Tally, Times, new_id, now,
+};
 use serde_json::{Value, json};
 
 use super::place::{Place, job, on_both};
@@ -11,6 +13,7 @@ on_both!(
     a_job_is_kept_with_all_that_was_said_of_it,
     lists_are_newest_first_and_by_page,
     statistics_count_by_platform_method_day_and_error,
+    statistics_tell_how_long_jobs_took,
     history_goes_and_statistics_stay,
 );
 
@@ -118,26 +121,79 @@ async fn statistics_count_by_platform_method_day_and_error(place: &Place) {
     place.claim().await.unwrap();
     place.add(NewJob { guild: Some(7), ..job("a") }).await;
 
-    let stats = place.store.stats(None, None).await.unwrap();
-    let total =
-        Tally { jobs: 7, done: 3, failed: 2, cancelled: 1, needs_attention: 1, files: 6, bytes: 30, done_took_ms: 450 };
+    let everything = StatsFilter::default();
+    let stats = place.store.stats(&everything).await.unwrap();
+    let total = Tally {
+        jobs: 7,
+        done: 3,
+        failed: 2,
+        cancelled: 1,
+        needs_attention: 1,
+        files: 6,
+        bytes: 30,
+        done_took_ms: 450,
+        times: Some(Times { jobs: 3, fastest_ms: 50, p50_ms: 100, p95_ms: 300, slowest_ms: 300 }),
+    };
     assert_eq!(stats.total, total);
-    assert_eq!(stats.total.average_ms(), Some(150));
+    assert_eq!((stats.total.average_ms(), stats.total.success_rate()), (Some(150), Some(0.5)));
     assert_eq!(stats.platforms["reddit"].jobs, 1);
     assert_eq!((stats.platforms["twitter"].jobs, stats.platforms["twitter"].done), (6, 2));
     assert_eq!((stats.methods["api"].done, stats.methods["cli"].done, stats.methods[""].done), (2, 1, 0));
-    let days: u64 = stats.days.range(today..=today + 1).map(|(_, tally)| tally.jobs).sum();
-    assert_eq!(days, 7, "{stats:?}");
+    let days = place.store.days(&everything).await.unwrap();
+    let of_today: u64 = days.range(today..=today + 1).map(|(_, tally)| tally.jobs).sum();
+    assert_eq!(of_today, 7, "{days:?}");
     let errors: Vec<(&str, u64)> = stats.errors.iter().map(|(code, jobs)| (code.as_str(), *jobs)).collect();
     assert_eq!(errors, [("internal", 1), ("network", 1), ("not_found", 1)]);
 
-    let of_seven = place.store.stats(Some(7), Some(now() - 86_400_000)).await.unwrap();
-    assert_eq!((of_seven.total.jobs, of_seven.total.done_took_ms), (5, 400));
-    assert_eq!(place.store.stats(Some(9), None).await.unwrap().total, Tally::default());
-    assert_eq!(place.store.stats(None, Some(now() + 2 * 86_400_000)).await.unwrap().total.jobs, 0);
+    let of = async |guild, platform: Option<&str>, since| {
+        let filter = StatsFilter { guild, platform: platform.map(str::to_owned), since };
+        let (stats, days) = (place.store.stats(&filter).await.unwrap(), place.store.days(&filter).await.unwrap());
+        assert_eq!(days.values().map(|day| day.jobs).sum::<u64>(), stats.total.jobs, "{filter:?}");
+        stats.total
+    };
+    let of_seven = of(Some(7), None, Some(now() - 86_400_000)).await;
+    assert_eq!((of_seven.jobs, of_seven.done_took_ms), (5, 400));
+    assert_eq!(of_seven.times.unwrap().slowest_ms, 300);
+    let of_twitter = of(Some(7), Some("twitter"), None).await;
+    assert_eq!((of_twitter.jobs, of_twitter.done, of_twitter.times.unwrap().jobs), (5, 2, 2));
+    assert_eq!(of(Some(7), Some("reddit"), None).await, Tally::default());
+    assert_eq!(of(Some(9), None, None).await, Tally::default());
+    assert_eq!(of(None, None, Some(now() + 2 * 86_400_000)).await, Tally::default());
     let counts = place.store.counts().await.unwrap();
     let expected = Counts { queued: 1, paused: 0, running: 1, done: 3, failed: 2, cancelled: 1, needs_attention: 1 };
     assert_eq!(counts, expected);
+}
+
+async fn statistics_tell_how_long_jobs_took(place: &Place) {
+    let took = |platform: &str, method: &str, took_ms| Report {
+        platform: Some(platform.into()),
+        method: Some(method.into()),
+        took_ms,
+        ..Report::default()
+    };
+    for n in 1..=100 {
+        ran(place, Some(n % 3), End::Done, took("twitter", "api", (n * 100) as i64)).await;
+    }
+    ran(place, Some(1), End::Done, took("bluesky", "api", 40)).await;
+    ran(place, Some(1), End::Done, took("youtube", "fallback", 250_000)).await;
+    // How long something took that failed is nobody's measure.
+    ran(place, Some(1), End::Failed, took("youtube", "cli", 900_000)).await;
+    ran(place, Some(1), End::Cancelled, took("youtube", "cli", 1)).await;
+    let stats = place.store.stats(&StatsFilter::default()).await.unwrap();
+    let twitter = stats.platforms["twitter"].times.unwrap();
+    assert_eq!((twitter.jobs, twitter.fastest_ms, twitter.slowest_ms), (100, 100, 10_000));
+    for (told, truth) in [(twitter.p50_ms, 5000), (twitter.p95_ms, 9500)] {
+        assert!(told.abs_diff(truth) <= truth / 20, "{told} for {truth}");
+    }
+    assert_eq!(stats.methods["api"].times.unwrap().jobs, 101);
+    assert_eq!(stats.methods["cli"].times, None);
+    let extreme = |platform: &str, method: &str, took_ms| {
+        Some(Extreme { platform: platform.to_owned(), method: method.to_owned(), took_ms })
+    };
+    assert_eq!(
+        (stats.fastest, stats.slowest),
+        (extreme("bluesky", "api", 40), extreme("youtube", "fallback", 250_000))
+    );
 }
 
 async fn history_goes_and_statistics_stay(place: &Place) {
@@ -150,7 +206,7 @@ async fn history_goes_and_statistics_stay(place: &Place) {
     let part = PartRow { number: 0, state: PartState::Sent, message: Some(1), channel: Some(2), files: vec![] };
     assert!(place.store.part(&running, &claimed.lease, &part).await.unwrap());
     let waiting = place.add(job("a")).await;
-    let stats = place.store.stats(None, None).await.unwrap();
+    let stats = place.store.stats(&StatsFilter::default()).await.unwrap();
     assert_eq!(place.store.tidy(Duration::from_secs(3600)).await.unwrap(), 0, "not old enough");
     // Whatever ended before now.
     let tidied = async || {
@@ -162,7 +218,7 @@ async fn history_goes_and_statistics_stay(place: &Place) {
     };
     assert_eq!(tidied().await, 3);
     assert_eq!(place.store.list(Filter::default()).await.unwrap().len(), 2);
-    assert_eq!(place.store.stats(None, None).await.unwrap(), stats);
+    assert_eq!(place.store.stats(&StatsFilter::default()).await.unwrap(), stats);
     for id in [&running, &waiting] {
         assert!(place.store.get(id).await.unwrap().is_some(), "what is not over stays");
     }
