@@ -1,9 +1,9 @@
 //! `boss-bot batch`: a list of links into a folder, on the same way as in Discord, to be taken up again where it stopped.
 //!
 //! ```text
-//! list ──read──► entries ──► what the record knows is left out ──► at most N jobs at once, begun in the order of the list
-//!   └ all that is wrong,         ▲                                     │
-//!     before anything runs       └──────── a line when a link is done ─┘
+//! list ──read──► entries ──► lists among them ──► what the record knows ──► at most N jobs at once, begun in the order of the list
+//!   └ all that is wrong,     are taken apart      is left out  ▲                │
+//!     before anything runs                                     └─ a line when a link is done
 //! ```
 
 mod list;
@@ -11,6 +11,7 @@ mod record;
 mod report;
 
 use std::{
+    collections::HashMap,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -29,7 +30,7 @@ use super::{Exit, bars::Bars, fetch, output, stop, wishes::Wishes};
 use crate::{
     app::App,
     deliver::DirectorySink,
-    model::{Outcome, Request, Requester, UploadLimit, redact},
+    model::{Error, ITEMS_OF_A_LIST, Kind, Outcome, Request, Requester, UploadLimit, redact},
     settings::{self, Settings},
 };
 
@@ -48,17 +49,22 @@ is YAML or JSON, a list of links and of mappings whose options win over those of
   - url: https://youtu.be/dQw4w9WgXcQ
     quality: 720p         # also audio_only, audio_format, mute, start, end, gif, split, speed, max_size, thread, force
     start: 0:43
+  - url: https://www.youtube.com/@someone
+    max_items: 50         # also oldest_first
 All of it is looked through first: when something is wrong, each mistake is told with its line, and nothing is begun.
 
-A link to a list (a playlist, a channel, an album) is one piece of work: its first ten entries, in their order, as for fetch. It
-is not taken apart into links. What is asked for twice is done once.
+A link to a list (a playlist, a channel, an album) becomes its entries, each a link of its own with the wishes of the list: the first
+--max-items in the order of the list, or with --oldest-first its last ones, beginning at the end (channels have their latest
+first). They are looked up each time it begins, so a list that has grown is gone on with. Lists that only gallery-dl knows are one
+piece of work: their first ten entries, as for fetch. What is asked for twice is done once, in lists, too.
 
 The same command again goes on where the last one stopped, however that was: a link that is done, with the same wishes, is left
 out as long as its files are there. That stands in DIR/.boss-bot-batch.jsonl; --force does it again. Without
 --continue-on-error no further link is begun after one has failed; those under way are finished.
 
---json prints one object a link, in the order of the list: {line, url, state, …}, where state is done, finished_before, same,
-failed or not_started, and the rest is as with fetch; and in the end {summary}.")]
+--json prints one object a link, in the order of the list: {line, item, url, state, …}, where item counts the entries of a list
+in that line, state is done, finished_before, same, failed or not_started, and the rest is as with fetch; and in the end
+{summary}.")]
 pub(super) struct Args {
     /// The list; `-` reads it from standard input
     #[arg(short, long, value_name = "FILE")]
@@ -95,10 +101,21 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
 
+    /// Entries of each playlist, channel or album at the most
+    #[arg(long, value_name = "N", default_value_t = ITEMS_OF_A_LIST as u16, value_parser = clap::value_parser!(u16).range(1..=MOST_ITEMS))]
+    max_items: u16,
+
+    /// Begin at the end of each list, which on channels is the oldest
+    #[arg(long)]
+    oldest_first: bool,
+
     /// One JSON object a link, and a summary
     #[arg(long)]
     json: bool,
 }
+
+/// Entries of one list that may be wanted.
+const MOST_ITEMS: i64 = list::MOST_ITEMS as i64;
 
 impl Args {
     /// What it changes in the settings.
@@ -128,7 +145,14 @@ impl Args {
 }
 
 pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
-    let usual = Wanted { wishes: args.wishes.clone(), max_size: args.max_size, thread: args.thread, force: args.force };
+    let usual = Wanted {
+        wishes: args.wishes.clone(),
+        max_size: args.max_size,
+        thread: args.thread,
+        force: args.force,
+        max_items: usize::from(args.max_items),
+        oldest_first: args.oldest_first,
+    };
     let name = if args.is_piped() { Path::new("standard input") } else { &args.file };
     let wrong = |problems: &[Problem]| report::wrong(name, problems, args.json);
     if let Err(told) = args.wishes.options() {
@@ -160,8 +184,47 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
             return Exit::Failure;
         }
     };
-    let report = work(&args, &entries, record, &app, &stop).await;
+    let begun = Instant::now();
+    let (entries, unlisted) = taken_apart(&args, entries, &app, &stop).await;
+    let mut report = work(&args, &entries, unlisted, record, &app, &stop).await;
+    report.took(begun.elapsed());
     report.end(args.continue_on_error)
+}
+
+/// Puts the entries of lists in their place, and says which lists could not be looked into. After such a one the others stay as
+/// they are, unless failures are passed over.
+async fn taken_apart(
+    args: &Args,
+    read: Vec<Entry>,
+    app: &App,
+    stop: &CancellationToken,
+) -> (Vec<Entry>, HashMap<usize, Outcome>) {
+    let (mut entries, mut failed) = (Vec::new(), HashMap::new());
+    for entry in read {
+        let goes_on = failed.is_empty() || args.continue_on_error;
+        let Some(listing) = entry.listing.filter(|_| entry.same_as.is_none() && goes_on && !stop.is_cancelled()) else {
+            entries.push(entry);
+            continue;
+        };
+        let begun = Instant::now();
+        let error = match app.jobs.list(&entry.url, &listing, stop).await {
+            Ok(listed) => {
+                let items = entry.taken_apart(listed, &app.strategy);
+                if !items.is_empty() {
+                    entries.extend(items);
+                    continue;
+                }
+                Error::new(Kind::NoMedia, "the list holds nothing")
+            }
+            Err(error) => error,
+        };
+        let platform = Some(entry.platform.to_string());
+        let outcome = Outcome { platform, error: Some(error), took: begun.elapsed(), ..Outcome::of("") };
+        failed.insert(entries.len(), outcome);
+        entries.push(entry);
+    }
+    list::find_same(&mut entries);
+    (entries, failed)
 }
 
 /// What is done with a link without asking anybody. `None`: it is to be loaded.
@@ -182,23 +245,24 @@ fn dry_run(args: &Args, entries: &[Entry], record: &Record) -> Exit {
 async fn work<'a>(
     args: &Args,
     entries: &'a [Entry],
+    unlisted: HashMap<usize, Outcome>,
     mut record: Record,
     app: &App,
     stop: &CancellationToken,
 ) -> Report<'a> {
-    let begun = Instant::now();
     let mut report = Report::new(entries, args.json);
     let mut queue = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        match known(entry, &record) {
-            Some(state) => report.tell(index, &state),
-            None => queue.push((index, entry)),
+        match (unlisted.get(&index), known(entry, &record)) {
+            (Some(outcome), _) => report.tell(index, &State::Ended(outcome)),
+            (None, Some(state)) => report.tell(index, &state),
+            (None, None) => queue.push((index, entry)),
         }
     }
     let bars = Bars::new();
     let whole = bars.whole(queue.len());
     let most = app.settings.downloads.max_concurrent.max(1);
-    let (mut queue, mut running, mut failed) = (queue.into_iter(), FuturesUnordered::new(), 0);
+    let (mut queue, mut running, mut failed) = (queue.into_iter(), FuturesUnordered::new(), unlisted.len());
     // What is written down could not be relied upon: nothing more is begun.
     let mut unwritten = None;
     loop {
@@ -237,7 +301,6 @@ async fn work<'a>(
         eprintln!("boss-bot: what is done could not be written down: {error}");
         report.broken();
     }
-    report.took(begun.elapsed());
     report
 }
 

@@ -8,6 +8,7 @@
 
 pub mod durable;
 mod folder;
+mod list;
 mod seal;
 pub mod store;
 mod work;
@@ -24,6 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 pub use folder::{Folder, Workshop};
+pub use list::lister;
 pub use seal::Seal;
 
 use crate::{

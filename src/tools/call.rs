@@ -10,6 +10,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::Listing;
 use crate::{
     model::{Error, ITEMS_OF_A_LIST, Kind, Options, ResourceKind, Result, Tool},
     platforms::CliTool,
@@ -50,6 +51,8 @@ pub(super) struct Call<'a> {
     pub allow_generic: bool,
     /// The ffmpeg to use.
     pub ffmpeg: Option<&'a Path>,
+    /// Only what a list holds is asked for.
+    pub listing: Option<&'a Listing>,
 }
 
 impl Call<'_> {

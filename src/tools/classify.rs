@@ -106,7 +106,7 @@ static YT_DLP: LazyLock<Vec<Row>> = LazyLock::new(|| {
         (Class::Age, r"confirm your age|age[- ]restricted|restricted video|NSFW tweet requires"),
         (
             Class::Private,
-            r"private video|video is private|protected tweet|private subreddit|do not have permission|limits who can view|account is private|private account",
+            r"private video|(video|playlist) is private|protected tweet|private subreddit|do not have permission|limits who can view|account is private|private account",
         ),
         (
             Class::Login,

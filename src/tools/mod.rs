@@ -31,6 +31,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     model::{Error, ExternalToolError, Kind, MediaMetadata, Options, Progress, Resource, Result, Tool},
@@ -108,6 +109,24 @@ pub struct ToolOutput {
     pub files: Vec<PathBuf>,
 }
 
+/// Which entries of a list are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// How many at the most.
+    pub most: usize,
+    /// From its end instead of its beginning: on channels, whose latest come first, from the oldest on.
+    pub from_end: bool,
+}
+
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its page.
+    pub url: Url,
+    /// What it is called.
+    pub title: Option<String>,
+}
+
 impl Tools {
     /// Finds the programs. A missing one is an error only when it is needed.
     pub fn new(settings: &Settings, egress: Egress) -> Self {
@@ -136,6 +155,24 @@ impl Tools {
     /// # Errors
     /// Of the kind its exit code, standard error and the proxy's log amount to.
     pub async fn run(&self, job: &ToolJob<'_>) -> Result<ToolOutput> {
+        self.try_run(job, None).await
+    }
+
+    /// Names the entries of a playlist or channel without looking at them. `job` is by yt-dlp, and asks for metadata only.
+    ///
+    /// # Errors
+    /// As for [`Tools::run`].
+    pub async fn list(&self, job: &ToolJob<'_>, listing: &Listing) -> Result<Vec<Listed>> {
+        let named = self.try_run(job, Some(listing)).await?.raw;
+        let entry = |named: &serde_json::Value| {
+            let text = |name: &str| named.get(name).and_then(serde_json::Value::as_str);
+            let url = Url::parse(text("webpage_url").or_else(|| text("url"))?).ok()?;
+            Some(Listed { url, title: text("title").map(str::to_owned) })
+        };
+        Ok(named.iter().filter_map(entry).collect())
+    }
+
+    async fn try_run(&self, job: &ToolJob<'_>, listing: Option<&Listing>) -> Result<ToolOutput> {
         call::check_link(&job.call.url)?;
         let _slot = match job.call.tool {
             Tool::YtDlp => None,
@@ -146,7 +183,7 @@ impl Tools {
         };
         let (mut warm, mut extracted) = (self.warm.as_ref().map(|warm| warm.of(job.call.tool)), false);
         loop {
-            match self.run_once(job, warm).await {
+            match self.run_once(job, listing, warm).await {
                 Ok(output) => return Ok(output),
                 // Nothing of the job is to blame: it is done once more, where no other process can take it along.
                 Err(verdict) if verdict.lost && warm.is_some() => {

@@ -10,7 +10,7 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ToolJob, ToolOutput, Tools,
+    Listing, ToolJob, ToolOutput, Tools,
     call::{self, Call},
     certificates,
     classify::{Failure, Seen, Verdict, classify},
@@ -51,10 +51,11 @@ impl From<Error> for Verdict {
 }
 
 impl Tools {
-    /// Runs the tool once: by a fork of the warm process, if one is given.
+    /// Runs the tool once: by a fork of the warm process, if one is given; only to name what a list holds, if that is asked.
     pub(super) async fn run_once(
         &self,
         job: &ToolJob<'_>,
+        listing: Option<&Listing>,
         warm: Option<&Warm>,
     ) -> std::result::Result<ToolOutput, Verdict> {
         let tool = job.call.tool;
@@ -87,6 +88,7 @@ impl Tools {
             settings: &self.settings,
             allow_generic: self.allow_generic,
             ffmpeg,
+            listing,
         };
         let mut ended = match tool {
             Tool::YtDlp => self.yt_dlp(job, &call, warm).await?,

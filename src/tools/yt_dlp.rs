@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use serde_json::Value;
 
-use super::{call::Call, classify::Seen, format};
+use super::{Listing, call::Call, classify::Seen, format};
 use crate::{
     model::{Phase, Progress},
     tools::process::Line,
@@ -39,7 +39,14 @@ pub(super) fn arguments(call: &Call<'_>) -> Vec<OsString> {
     // Hazards: endless lists, live streams, silent gaps, embeds.
     let items = call.items.to_string();
     args.all(&["--no-playlist", "--match-filters", "!is_live & !is_upcoming", "--abort-on-unavailable-fragments"]);
-    args.pair("-I", format!("1:{items}"));
+    match call.listing {
+        None => args.pair("-I", format!("1:{items}")),
+        Some(Listing { most, from_end }) => {
+            // Entries are named and not looked at.
+            args.all(&["--flat-playlist"]);
+            args.pair("-I", if *from_end { format!("-1:-{most}:-1") } else { format!("1:{most}") });
+        }
+    }
     args.pair("--ies", extractors(call));
 
     let settings = call.settings;

@@ -1,6 +1,7 @@
 //! The command line, by the real binary: what it prints, where, and how it ends.
 
 mod batch;
+mod batch_lists;
 mod cache;
 mod db;
 mod doctor;

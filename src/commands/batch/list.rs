@@ -12,10 +12,12 @@ use url::Url;
 
 use super::super::wishes::{Wishes, yes_or_no};
 use crate::{
-    model::{ITEMS_OF_A_LIST, Options, PlatformId, ResourceKind},
+    jobs::lister,
+    model::{ITEMS_OF_A_LIST, Options, PlatformId, Resource, ResourceKind},
     platforms::parse_link,
     settings,
     strategy::Strategy,
+    tools::{Listed, Listing},
 };
 
 /// Bytes that a list may have.
@@ -50,7 +52,14 @@ pub(super) struct Wanted {
     pub thread: bool,
     /// Ask the platform anew.
     pub force: bool,
+    /// Of a list: how many of its entries.
+    pub max_items: usize,
+    /// Of a list: its last entries, from the last one on.
+    pub oldest_first: bool,
 }
+
+/// Entries of one list that may be wanted.
+pub(super) const MOST_ITEMS: usize = 1000;
 
 impl Wanted {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
@@ -58,9 +67,19 @@ impl Wanted {
             "max_size" => settings::parse_size(value).map(|bytes| self.max_size = Some(bytes)),
             "thread" => yes_or_no(value).map(|yes| self.thread = yes),
             "force" => yes_or_no(value).map(|yes| self.force = yes),
+            "max_items" => match value.parse() {
+                Ok(items @ 1..=MOST_ITEMS) => {
+                    self.max_items = items;
+                    Ok(())
+                }
+                _ => Err(format!("{value:?} is no number from 1 to {MOST_ITEMS}")),
+            },
+            "oldest_first" => yes_or_no(value).map(|yes| self.oldest_first = yes),
             other => self.wishes.set(other, value).unwrap_or_else(|| {
                 let known = Wishes::NAMES.join(", ");
-                Err(format!("there is no such option: use url, {known}, max_size, thread or force"))
+                Err(format!(
+                    "there is no such option: use url, {known}, max_size, thread, force, max_items or oldest_first"
+                ))
             }),
         }
         .map_err(|told| format!("{name}: {told}"))
@@ -95,13 +114,46 @@ pub(super) struct Entry {
     pub key: String,
     /// The line of an earlier entry that asks for the same.
     pub same_as: Option<usize>,
+    /// Which of its entries are wanted, if it is a list that can be taken apart.
+    pub listing: Option<Listing>,
+    /// Which entry of the list in that line it is, counted from 1.
+    pub item: Option<usize>,
 }
 
 impl Entry {
+    /// Where it stands, for people: `4`, or `4.2` for the second entry of a list.
+    pub fn place(&self) -> String {
+        self.item.map_or_else(|| self.line.to_string(), |item| format!("{}.{item}", self.line))
+    }
+
     /// What people should know of a link that stands for many.
     pub fn note(&self) -> Option<String> {
-        matches!(self.kind, ResourceKind::Playlist | ResourceKind::Profile)
-            .then(|| format!("a list: its first {ITEMS_OF_A_LIST} entries, as one piece of work"))
+        match self.listing {
+            Some(Listing { most, from_end }) => {
+                let which = if from_end { "last" } else { "first" };
+                Some(format!("a list: its {which} {most} entries, each as a link of its own, looked up when it begins"))
+            }
+            None => matches!(self.kind, ResourceKind::Playlist | ResourceKind::Profile)
+                .then(|| format!("a list: its first {ITEMS_OF_A_LIST} entries, as one piece of work")),
+        }
+    }
+
+    /// The entries of this list, each with the wishes of the list. What no platform knows is left out.
+    pub fn taken_apart(&self, listed: Vec<Listed>, strategy: &Strategy) -> Vec<Self> {
+        let known = listed.into_iter().filter_map(|one| Some((strategy.route(&one.url).ok()?.resource, one.url)));
+        let entry = |(index, (resource, url)): (usize, (Resource, Url))| Self {
+            link: url.to_string(),
+            key: key(&resource.key(), &self.options, self.max_size),
+            url,
+            platform: resource.platform,
+            kind: resource.kind,
+            canonical: resource.canonical,
+            listing: None,
+            item: Some(index + 1),
+            same_as: None,
+            ..self.clone()
+        };
+        known.enumerate().map(entry).collect()
     }
 }
 
@@ -304,19 +356,41 @@ fn understood(raw: Vec<Raw>, strategy: &Strategy, problems: &mut Vec<Problem>) -
         problems.push(Problem::new(extra.line, told));
         return Vec::new();
     }
-    let mut first: HashMap<(String, bool), usize> = HashMap::new();
     let mut entries = Vec::with_capacity(raw.len());
     for Raw { line, link, wanted } in raw {
-        let routed = parse_link(&link).and_then(|url| Ok((strategy.route(&url)?.resource, url)));
+        let routed = parse_link(&link).and_then(|url| {
+            let routed = strategy.route(&url)?;
+            let can_be_listed = lister(&routed).is_some();
+            Ok((routed.resource, can_be_listed, url))
+        });
         let options = wanted.options();
         match (routed, options) {
-            (Ok((resource, url)), Ok(options)) => {
-                let key = key(&resource.key(), &options, wanted.max_size);
-                let same_as = first.get(&(key.clone(), options.force)).copied();
-                first.entry((key.clone(), options.force)).or_insert(line);
+            (Ok((resource, can_be_listed, url)), Ok(options)) => {
+                let listing =
+                    can_be_listed.then_some(Listing { most: wanted.max_items, from_end: wanted.oldest_first });
+                // More of the same list is other work.
+                let whose = match &listing {
+                    Some(Listing { most, from_end }) => format!("{} {most} {from_end}", resource.key()),
+                    None => resource.key(),
+                };
+                let key = key(&whose, &options, wanted.max_size);
                 let (platform, kind, canonical) = (resource.platform, resource.kind, resource.canonical);
-                let max_size = wanted.max_size;
-                entries.push(Entry { line, link, url, platform, kind, canonical, options, max_size, key, same_as });
+                let (max_size, same_as, item) = (wanted.max_size, None, None);
+                let entry = Entry {
+                    line,
+                    link,
+                    url,
+                    platform,
+                    kind,
+                    canonical,
+                    options,
+                    max_size,
+                    key,
+                    same_as,
+                    listing,
+                    item,
+                };
+                entries.push(entry);
             }
             (routed, options) => {
                 // For operators, because it says more; it holds no more of the link than its host and path.
@@ -325,7 +399,19 @@ fn understood(raw: Vec<Raw>, strategy: &Strategy, problems: &mut Vec<Problem>) -
             }
         }
     }
+    find_same(&mut entries);
     entries
+}
+
+/// Notes of each entry that an earlier one asks for the same. What was known of a list stays: the earlier one may be taken
+/// apart by now.
+pub(super) fn find_same(entries: &mut [Entry]) {
+    let mut first: HashMap<(String, bool), usize> = HashMap::new();
+    for entry in entries.iter_mut().filter(|entry| entry.listing.is_none() || entry.same_as.is_none()) {
+        let place = (entry.key.clone(), entry.options.force);
+        entry.same_as = first.get(&place).copied();
+        first.entry(place).or_insert(entry.line);
+    }
 }
 
 /// Whether the platform shall be asked anew does not change what comes of it.
@@ -349,6 +435,10 @@ mod tests {
         wishes: Wishes,
     }
 
+    fn usual(wishes: Wishes) -> Wanted {
+        Wanted { wishes, max_size: None, thread: false, force: false, max_items: 10, oldest_first: false }
+    }
+
     fn list(text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
         named(text, "list.txt")
     }
@@ -357,7 +447,7 @@ mod tests {
         let settings = Arc::new(Settings::default());
         let strategy = Strategy::new(settings.clone(), Arc::new(Registry::standard(&settings)));
         let wishes = Line::parse_from(["batch"]).wishes;
-        let usual = Wanted { wishes, max_size: None, thread: false, force: false };
+        let usual = usual(wishes);
         read(text.as_bytes(), Some(Path::new(name)), &usual, &strategy)
     }
 
@@ -446,7 +536,7 @@ mod tests {
         assert!(named("urls: [a]", "list.yaml").unwrap_err()[0].message.contains("a list was expected"));
         let strategy = Strategy::new(Arc::default(), Arc::new(Registry::standard(&Settings::default())));
         let wishes = Line::parse_from(["batch"]).wishes;
-        let usual = Wanted { wishes, max_size: None, thread: false, force: false };
+        let usual = usual(wishes);
         let told = read(b"https://x.com/a/status/1\n\xff\xfe\n", None, &usual, &strategy).unwrap_err();
         assert_eq!((told[0].line, told[0].message.as_str()), (2, "this is no UTF-8 text"));
         let many = "https://x.com/a/status/1\n".repeat(MOST_LINKS + 1);
@@ -474,5 +564,37 @@ mod tests {
         let notes: Vec<_> = entries.unwrap().iter().map(Entry::note).collect();
         assert!(notes[0].as_deref().is_some_and(|note| note.contains("first 10 entries")), "{notes:?}");
         assert_eq!(notes[1], None);
+        let text = "- {url: 'https://www.youtube.com/@cara', max_items: 50, oldest_first: true}\n- https://x.com/ann\n";
+        let notes: Vec<_> = list(text).unwrap().iter().map(Entry::note).collect();
+        assert!(notes[0].as_deref().is_some_and(|note| note.contains("last 50 entries, each")), "{notes:?}");
+        assert!(notes[1].as_deref().is_some_and(|note| note.contains("as one piece of work")), "{notes:?}");
+        for wrong in ["0", "1001", "many", "-3"] {
+            let text = format!("- url: https://www.youtube.com/@cara\n  max_items: {wrong}\n");
+            assert!(super::tests::wrong(&text)[0].1.contains("number from 1 to 1000"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_entries_of_a_list_have_its_wishes_and_are_known_among_all() {
+        let list = list(
+            "- url: https://www.youtube.com/playlist?list=PLFgquLnL59alCl_2TQvOiD5Vgm1hCaGSI\n  quality: 720p\n\
+             - {url: 'https://youtu.be/dQw4w9WgXcQ', quality: 720p}\n",
+        )
+        .unwrap();
+        let settings = Arc::new(Settings::default());
+        let strategy = Strategy::new(settings.clone(), Arc::new(Registry::standard(&settings)));
+        let listed = [
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+            "ftp://no.example/",
+            "https://www.youtube.com/watch?v=abcdefghijk",
+        ]
+        .map(|url| Listed { url: Url::parse(url).unwrap(), title: None });
+        let mut entries = list[0].taken_apart(listed.to_vec(), &strategy);
+        let places: Vec<_> = entries.iter().map(Entry::place).collect();
+        assert_eq!(places, ["1.1", "1.2"], "what nobody knows is no entry");
+        assert!(entries.iter().all(|entry| entry.options == list[0].options && entry.listing.is_none()));
+        entries.push(list[1].clone());
+        find_same(&mut entries);
+        assert_eq!(entries.iter().map(|entry| entry.same_as).collect::<Vec<_>>(), [None, None, Some(1)]);
     }
 }

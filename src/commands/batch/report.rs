@@ -54,6 +54,9 @@ struct Summary {
 #[derive(Serialize)]
 struct Line<'a> {
     line: usize,
+    /// Which entry of the list in that line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<usize>,
     url: &'a str,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,6 +175,7 @@ impl<'a> Report<'a> {
 fn told(entry: &Entry, state: Option<&State<'_>>) -> Told {
     let mut line = Line {
         line: entry.line,
+        item: entry.item,
         url: &entry.link,
         state: "",
         same_as: None,
@@ -222,11 +226,11 @@ fn told(entry: &Entry, state: Option<&State<'_>>) -> Told {
         }
     };
     if let Some(note) = &line.note {
-        text.push_str(&format!("line {}: {note}\n", entry.line));
+        text.push_str(&format!("line {}: {note}\n", entry.place()));
     }
     let json = serde_json::to_string(&line).unwrap_or_default();
     let [state, link, post, files, bytes, by, seconds] = cells;
-    Told { row: [entry.line.to_string(), state, link, post, files, bytes, by, seconds], details: text, json, exit }
+    Told { row: [entry.place(), state, link, post, files, bytes, by, seconds], details: text, json, exit }
 }
 
 fn text(told: &[Told], summary: &Summary, continues: bool, out: &mut dyn Write) -> io::Result<()> {

@@ -20,7 +20,7 @@ use crate::world::{
 const RECORD: &str = "out/.boss-bot-batch.jsonl";
 
 /// `boss-bot batch --file list -o out …`, after writing the list.
-async fn batch(stage: &Stage, list: &str, args: &[&str]) -> Ran {
+pub(super) async fn batch(stage: &Stage, list: &str, args: &[&str]) -> Ran {
     std::fs::write(stage.dir.path().join("list"), list).unwrap();
     piped(stage, "", &[&["--file", "list"], args].concat()).await
 }
@@ -56,7 +56,7 @@ fn files(stage: &Stage) -> Vec<PathBuf> {
 }
 
 /// The hashes of it, sorted.
-fn hashes(stage: &Stage) -> Vec<String> {
+pub(super) fn hashes(stage: &Stage) -> Vec<String> {
     let mut hashes: Vec<String> = files(stage).iter().map(|path| media::sha256(path)).collect();
     hashes.sort();
     hashes
@@ -68,7 +68,7 @@ fn sorted(mut hashes: Vec<String>) -> Vec<String> {
 }
 
 /// The word of each link, in the order of the list, and the summary.
-fn states(ran: &Ran) -> (Vec<String>, Value) {
+pub(super) fn states(ran: &Ran) -> (Vec<String>, Value) {
     let mut lines = ran.lines();
     let summary = lines.pop().unwrap()["summary"].clone();
     (lines.iter().map(|line| line["state"].as_str().unwrap().to_owned()).collect(), summary)
