@@ -36,7 +36,7 @@ const PER_GROUP: i64 = 1000;
 /// half, all mixed; every tenth failed, of five reasons. So the statistics are about as many rows as they can be. One text for both
 /// engines, and statistics as the store itself would have written them.
 const HISTORY: &str = "\
-    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000), \
+    WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 100000), \
         mixed AS (SELECT i, (i * 2654435761) % 1000003 AS h FROM n) \
     INSERT INTO jobs (id, group_key, user_id, guild_id, channel_id, platform, priority, state, created_at, run_at, started_at, \
         finished_at, attempts, max_attempts, request, address, method, error_code, outcome, files, bytes, took_ms) \
