@@ -23,7 +23,7 @@ else
 	cargo test --locked --tests
 endif
 
-crash-test: tools  ## 200 times kill -9 in the middle of 300 jobs, on SQLite and on PostgreSQL (about half an hour)
+crash-test: tools  ## 200 times kill -9 in the middle of 300 jobs, on SQLite and on PostgreSQL (about ten minutes)
 	@scripts/prerequisites test
 	for database in sqlite postgres; do \
 	  BOSS_BOT_CRASH_KILLS=200 BOSS_BOT_CRASH_JOBS=300 BOSS_BOT_CRASH_DATABASE=$$database \

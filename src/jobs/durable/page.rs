@@ -250,7 +250,7 @@ mod tests {
         settings::DatabaseUrl,
     };
 
-    const LEASE: Duration = Duration::from_millis(30);
+    const LEASE: Duration = Duration::from_millis(400);
 
     async fn store(dir: &tempfile::TempDir) -> JobStore {
         let store = JobStore::open(&DatabaseUrl::Sqlite(dir.path().join("jobs.db"))).await.unwrap();
@@ -300,6 +300,17 @@ mod tests {
         assert!(!page.is_ours(), "by its own clock it may be another one's");
         page.confirm().await.unwrap();
         assert!(page.is_ours());
+        page.note(entry()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_starved_process_renews_its_own_lease_before_it_takes_jobs() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let page = claim(&store).await;
+        tokio::time::sleep(LEASE * 2).await;
+        page.revive().await;
+        assert!(store.claim("w", LEASE, 9).await.unwrap().is_none(), "its own job looked like another one's");
         page.note(entry()).await.unwrap();
     }
 
