@@ -8,12 +8,13 @@ use boss_bot::{
 };
 use serde_json::json;
 
-use super::{arrives, ends_clean, general};
+use super::{arrives, ends_clean, general, hashes};
 use crate::{
     cli::boss_bot_reading,
     world::{
         bot::PATIENCE,
-        media,
+        discord::{self, FaultAnswer},
+        media::{self, Media},
         platforms::Tweet,
         stage::World,
         web::{Fault, FaultKind},
@@ -107,4 +108,36 @@ async fn what_was_put_back_while_no_bot_ran_is_done_by_the_next_one() {
     })
     .await;
     ends_clean(&world, bot).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_posted_before_a_failure_is_not_posted_again() {
+    let world = World::start().await;
+    let images: Vec<Media> = (2310..2313).map(media::jpg).collect();
+    let link = world.web.x().post(Tweet::images(&images));
+    let general = general(&world);
+    let mut bot = world.bot(&[("UPLOAD_MAX_FILES_PER_BATCH", "1")]).await;
+    // The first picture becomes the live message; no other message is taken.
+    for path in ["/webhooks/", "/messages"] {
+        world.discord.fault(discord::Fault::on(path, FaultAnswer::Status(400)).method("POST"));
+    }
+    let call = bot
+        .during(async {
+            let call = world.discord.user("ann").slash(&general, "download", json!({"url": link})).await;
+            failed(&world, 1).await;
+            call
+        })
+        .await;
+    assert_eq!(hashes(&call.messages()), [images[0].sha256()]);
+    world.discord.heal();
+    bot.during(async {
+        recovery(&world, &["run", "--since", "1h"]).await;
+        assert_eq!(arrives(&call, &images).await.len(), 3, "a message for each picture, and none besides");
+    })
+    .await;
+    let (status, _) = bot.stop().await;
+    assert!(status.success(), "{status}");
+    let kept = world.left_behind();
+    assert!(kept.iter().all(|path| path.starts_with(world.downloads().join("kept"))), "{kept:?}");
+    assert_eq!(kept.len(), 2, "what could not be posted at first is the operator's: {kept:?}");
 }
