@@ -86,7 +86,7 @@ impl Exit {
             Kind::TooLong | Kind::TooLarge | Kind::CannotFit | Kind::QuotaExceeded => Self::Size,
             Kind::ToolMissing { .. } => Self::Missing,
             Kind::Cancelled => Self::Cancelled,
-            Kind::PlatformChanged | Kind::ToolFailed(_) | Kind::Internal => Self::Failure,
+            Kind::PlatformChanged | Kind::ToolFailed(_) | Kind::DiskFull | Kind::Internal => Self::Failure,
         }
     }
 

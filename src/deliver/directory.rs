@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{Delivered, Part, SendError, Sink};
-use crate::model::{Error, Kind, MediaFile, UploadLimit};
+use crate::model::{Error, MediaFile, UploadLimit};
 
 /// How the names of copies begin that are not whole yet.
 pub(super) const TEMPORARY: &str = ".boss-bot-";
@@ -64,15 +64,10 @@ impl Sink for DirectorySink {
 }
 
 fn failure(error: &io::Error) -> Error {
-    let detail = match error.kind() {
-        io::ErrorKind::StorageFull => Some("the disk is full"),
-        io::ErrorKind::PermissionDenied => Some("I may not write into the target directory"),
-        _ => None,
-    };
-    let failure = Error::new(Kind::Internal, format!("cannot place a file: {error}"));
-    match detail {
-        Some(detail) => failure.with_detail(detail),
-        None => failure,
+    let failure = Error::io("cannot place a file", error);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failure.with_detail("I may not write into the target directory"),
+        _ => failure,
     }
 }
 

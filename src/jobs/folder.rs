@@ -55,7 +55,7 @@ impl Workshop {
     pub fn folder(&self, request: &str) -> Result<Folder> {
         let path = self.root.join(request);
         fs::create_dir_all(&path)
-            .map_err(|error| Error::internal(format!("cannot make the job folder {}: {error}", path.display())))?;
+            .map_err(|error| Error::io(format_args!("cannot make the job folder {}", path.display()), &error))?;
         Ok(Folder { path, kept: self.kept.join(request) })
     }
 }

@@ -196,7 +196,7 @@ impl Runner {
             return Ok(Ended::TooBig);
         }
         if ended.stderr.contains("No space left on device") {
-            return Err(Error::internal("ffmpeg: no space left on device"));
+            return Err(Error::new(Kind::DiskFull, "ffmpeg: no space left on device"));
         }
         Ok(Ended::Badly(failure("ffmpeg", ended)))
     }

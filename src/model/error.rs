@@ -1,6 +1,6 @@
 //! The one error taxonomy: kinds are modelled on what a user can do about them, not on where they arose.
 
-use std::time::Duration;
+use std::{fmt, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,8 @@ pub enum Kind {
     },
     /// The link leads to a private or otherwise forbidden network address.
     BlockedAddress,
+    /// There is no room left on the disk that files are worked on.
+    DiskFull,
     /// Somebody cancelled it.
     Cancelled,
     /// A fault of ours.
@@ -92,6 +94,7 @@ impl Kind {
             Kind::ToolFailed(_) => "tool_failed",
             Kind::ToolMissing { .. } => "tool_missing",
             Kind::BlockedAddress => "blocked_address",
+            Kind::DiskFull => "disk_full",
             Kind::Cancelled => "cancelled",
             Kind::Internal => "internal",
         }
@@ -102,7 +105,7 @@ impl Kind {
         matches!(self, Kind::RateLimited { .. } | Kind::Timeout | Kind::Network | Kind::NotYet)
     }
 
-    /// Whether no other path to the same link can help: the verdict is about the post, not about how we asked.
+    /// Whether no other path to the same link can help: the verdict is about the post or this machine, not about how we asked.
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,
@@ -117,6 +120,7 @@ impl Kind {
                 | Kind::CannotFit
                 | Kind::QuotaExceeded
                 | Kind::BlockedAddress
+                | Kind::DiskFull
                 | Kind::Cancelled
         )
     }
@@ -160,6 +164,17 @@ impl Error {
     /// A fault of ours.
     pub fn internal(operator: impl AsRef<str>) -> Self {
         Self::new(Kind::Internal, operator)
+    }
+
+    /// What the system did not do: `what` was it to do?
+    pub fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        let full = match error.kind() {
+            io::ErrorKind::StorageFull => true,
+            // Of the system; others use the kind for allowances of their own.
+            io::ErrorKind::QuotaExceeded => error.raw_os_error().is_some(),
+            _ => false,
+        };
+        Self::new(if full { Kind::DiskFull } else { Kind::Internal }, format!("{what}: {error}"))
     }
 
     /// Ended because somebody asked for it.
@@ -214,9 +229,9 @@ impl From<ExternalToolError> for Error {
     }
 }
 
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
-        Self::internal(format!("input/output: {error}"))
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::io("input/output", &error)
     }
 }
 
@@ -231,6 +246,25 @@ mod tests {
         assert_eq!(json["code"], "rate_limited");
         assert!(!json.to_string().contains("secret"), "{json}");
         assert_eq!(serde_json::from_value::<Error>(json).unwrap(), error);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_other_faults_of_the_system() {
+        // ENOSPC, EDQUOT and EIO, the same on Linux and macOS but for the second.
+        let quota = if cfg!(target_os = "macos") { 69 } else { 122 };
+        for (error, code) in [
+            (io::Error::from_raw_os_error(28), "disk_full"),
+            (io::Error::from_raw_os_error(quota), "disk_full"),
+            (io::Error::from_raw_os_error(5), "internal"),
+            (io::Error::new(io::ErrorKind::QuotaExceeded, "a budget of ours"), "internal"),
+        ] {
+            assert_eq!(Error::from(error).code(), code);
+        }
+        let error = Error::from(io::Error::from_raw_os_error(28));
+        assert!(
+            error.user_text().contains("no room left") && error.operator_text().contains("No space left"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(super) fn failure(kind: &Kind, detail: Option<&str>) -> String {
             "The bot isn't set up completely: a program it needs is missing. Its operator can run `boss-bot doctor`."
         }
         Kind::BlockedAddress => "I don't fetch links that lead into private networks.",
+        Kind::DiskFull => {
+            "There is no room left on my disk to work on this. The bot's operator can make some; please try again later."
+        }
         Kind::Cancelled => "Cancelled.",
         Kind::Internal => "Something went wrong on my side. The bot's operator can see the details in the log.",
     };

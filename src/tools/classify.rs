@@ -73,6 +73,7 @@ enum Class {
     Passing,
     Blocked,
     TooLarge,
+    Full,
     Changed,
     NoFfmpeg,
     NotInstalled,
@@ -89,10 +90,14 @@ fn table(rows: &[(Class, &str)]) -> Vec<Row> {
         .collect()
 }
 
+/// What Python, and ffmpeg, say of a full disk.
+const FULL: &str = r"no space left on device|disk quota exceeded";
+
 /// yt-dlp's words, the more telling first: a line asking for cookies may really be about age or about being a robot.
 static YT_DLP: LazyLock<Vec<Row>> = LazyLock::new(|| {
     table(&[
         (Class::Blocked, r"egress-blocked"),
+        (Class::Full, FULL),
         (
             Class::TooLarge,
             r"file too large|\[Errno 27\]|larger than max-filesize|ffmpeg exited with code (-25|153)|larger than allowed maximum",
@@ -148,6 +153,7 @@ static YT_DLP: LazyLock<Vec<Row>> = LazyLock::new(|| {
 static GALLERY_DL: LazyLock<Vec<Row>> = LazyLock::new(|| {
     table(&[
         (Class::Blocked, r"egress-blocked"),
+        (Class::Full, FULL),
         (
             Class::TooLarge,
             r"file too large|\[Errno 27\]|larger than allowed maximum|larger than max-filesize|ffmpeg exited with code (-25|153)",
@@ -285,6 +291,7 @@ fn error_of(class: Class, failure: &Failure<'_>) -> Error {
         Class::Passing => Kind::Network,
         Class::Blocked => Kind::BlockedAddress,
         Class::TooLarge => Kind::TooLarge,
+        Class::Full => Kind::DiskFull,
         Class::Changed => Kind::PlatformChanged,
         Class::NoFfmpeg => Kind::ToolMissing { tool: "ffmpeg".to_owned() },
         Class::NotInstalled => Kind::ToolMissing { tool: failure.tool.name().to_owned() },

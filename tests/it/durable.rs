@@ -2,6 +2,7 @@
 //! the end is the same: each file exactly once, by its hash, and a live message that ends well.
 
 mod crash;
+mod disk;
 mod kills;
 mod outage;
 mod recovery;

@@ -99,8 +99,23 @@ impl Bot {
         args: impl IntoIterator<Item = &'a str>,
         env: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
-        let mut child = Command::new(binary())
-            .args(args)
+        Self::spawn(Command::new(binary()).args(args), dir, env)
+    }
+
+    /// Starts the binary by another program, which is to become it: the last argument of `program` is followed by the binary
+    /// and its arguments.
+    pub fn start_by(
+        program: &[&str],
+        dir: &Path,
+        args: &[&str],
+        env: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        let (first, more) = program.split_first().expect("a program");
+        Self::spawn(Command::new(first).args(more).arg(binary()).args(args), dir, env)
+    }
+
+    fn spawn(command: &mut Command, dir: &Path, env: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut child = command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(env)

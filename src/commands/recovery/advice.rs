@@ -41,6 +41,7 @@ pub(super) fn of(kind: &Kind) -> (Help, &'static str) {
              with force",
         ),
         Kind::ToolMissing { .. } => (Help::Change, "a program was missing: `boss-bot doctor --fix`, then try again"),
+        Kind::DiskFull => (Help::Change, "the disk was full: make room for DOWNLOAD_DIR, then try again"),
         Kind::CannotFit => (
             Help::Change,
             "it could not be made to fit: try again with a lower quality, with audio_only, or with a store",
@@ -86,6 +87,7 @@ mod tests {
             "tool_failed",
             "tool_missing",
             "blocked_address",
+            "disk_full",
             "cancelled",
             "internal",
         ];

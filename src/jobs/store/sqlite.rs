@@ -62,6 +62,15 @@ pub(super) async fn open(path: &Path) -> Result<(Engine, File)> {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
+                // After a fault such as a full disk SQLite has ended the transaction by itself, and what sqlx does to end it fails:
+                // it would refuse to begin another on this connection, for ever.
+                .after_release(|connection, _| {
+                    Box::pin(async move {
+                        // By the answer a rollback that was only begun is done.
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 .connect_with(options)
         };
         let write = pool(1, options(path)).await?;

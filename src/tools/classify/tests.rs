@@ -29,6 +29,7 @@ fn yt_dlp_words_have_their_kinds() {
             "ERROR: [youtube] a: Join this channel to get access to members-only content like this video, and other exclusive perks.",
             "login_required",
         ),
+        ("ERROR: unable to write data: [Errno 28] No space left on device", "disk_full"),
         ("ERROR: [x] 1: HTTP Error 403: Forbidden", "login_required"),
         ("ERROR: [twitter] 1: NSFW tweet requires authentication. HINT", "age_restricted"),
         (
@@ -132,6 +133,7 @@ fn an_error_that_says_nothing_is_explained_by_the_warning_before_it() {
 fn gallery_dl_words_and_bits_have_their_kinds() {
     let cases: &[(i32, &str, &str)] = &[
         (64, "[gallery-dl][error] Unsupported URL 'https://example.com/x'", "unsupported_url"),
+        (4, "[x][error] Unable to download data:  OSError: [Errno 28] No space left on device", "disk_full"),
         (4, "[imgur][error] HttpError: '404 Not Found' for 'https://api.imgur.com/post/v1/media/x'", "not_found"),
         (4, "[reddit][error] NotFoundError: Requested submission could not be found", "not_found"),
         (4, "[twitter][error] 'Unavailable'", "not_found"),
