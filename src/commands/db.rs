@@ -131,12 +131,14 @@ pub(super) async fn open(url: &DatabaseUrl) -> Result<JobStore> {
     JobStore::open(url).await
 }
 
-/// Says why the database did not do what was asked.
+/// Says why the database did not do what was asked. The number is that of `boss-bot run` where a server is not there: it may be
+/// later.
 pub(super) fn failed(error: StoreError) -> Exit {
-    let settings = matches!(
-        error,
-        StoreError::NotADatabase(_) | StoreError::Forbidden(_) | StoreError::Unreachable(_) | StoreError::Refused(_)
-    );
-    let exit = output::unusable(&error.into());
-    if settings { exit } else { Exit::Failure }
+    let exit = match error {
+        StoreError::Unreachable(_) | StoreError::Full => Exit::Later,
+        StoreError::NotADatabase(_) | StoreError::Forbidden(_) | StoreError::Refused(_) => Exit::Settings,
+        _ => Exit::Failure,
+    };
+    output::unusable(&error.into());
+    exit
 }

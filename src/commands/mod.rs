@@ -22,6 +22,7 @@ mod stats;
 mod stop;
 mod strategies;
 mod wishes;
+mod worker;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -29,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     app::App,
+    discord::Role,
     model::{self, Kind},
     net::Cassette,
     platforms::Registry,
@@ -55,7 +57,7 @@ pub enum Exit {
     Link = 5,
     /// The post cannot be had: gone, private, behind a login or an age check, without media.
     Unavailable = 6,
-    /// Try again later: rate limit, timeout, network, not out yet.
+    /// Try again later: rate limit, timeout, network, a database that is away, not out yet.
     Later = 7,
     /// Larger or longer than allowed, or it cannot be made to fit.
     Size = 8,
@@ -105,7 +107,7 @@ impl Exit {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done                                   6  the post is gone, private, or holds no media
-  1  a fault of the program or of a tool    7  try again later (rate limit, timeout, network)
+  1  a fault of the program or of a tool    7  try again later (rate limit, timeout, network, database)
   2  wrong usage                            8  too large, too long, or cannot be made to fit
   3  some links worked, some did not        9  a needed program is missing (see `boss-bot doctor`)
   4  the settings cannot be used          130  cancelled
@@ -133,6 +135,8 @@ pub struct Cli {
 enum Command {
     /// Run the Discord bot
     Run(run::Args),
+    /// Work on what a gateway has written down, on this or another machine
+    Worker(worker::Args),
     /// Download links into a folder, as the bot would
     Fetch(fetch::Args),
     /// Work through a list of links, and take it up again where it stopped
@@ -185,6 +189,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         // The doctor looks at what is broken: settings included.
         Command::Doctor(args) => return with_runtime(|| doctor::execute(args, loaded)),
         Command::Run(_)
+        | Command::Worker(_)
         | Command::Fetch(_)
         | Command::Batch(_)
         | Command::Fit(_)
@@ -259,21 +264,29 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             telemetry::init(&loaded.settings, quiet(&loaded));
             with_runtime(|| fit::execute(args, loaded.settings))
         }
-        Command::Run(args) => {
-            telemetry::init(&loaded.settings, None);
-            loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            if let Err(exit) = run::check(&loaded.settings) {
-                return exit;
-            }
-            match referred(&loaded.settings) {
-                Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
-                Err(error) => return output::unusable(&error),
-            }
-            with_app(loaded, None, |app| run::execute(args, app))
+        Command::Run(args) => serve(args.role(), loaded),
+        Command::Worker(args) => {
+            let mut loaded = loaded;
+            args.apply(&mut loaded.settings);
+            serve(Role::Worker, loaded)
         }
         // Dealt with above.
         Command::Config(_) | Command::Doctor(_) | Command::NewPlatform(_) | Command::Completions(_) => Exit::Ok,
     }
+}
+
+/// Plays a part of the bot.
+fn serve(role: Role, loaded: Loaded) -> Exit {
+    telemetry::init(&loaded.settings, None);
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if let Err(exit) = run::check(&loaded.settings) {
+        return exit;
+    }
+    match referred(&loaded.settings) {
+        Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(error) => return output::unusable(&error),
+    }
+    with_app(loaded, None, |app| run::execute(role, app))
 }
 
 /// The level for commands that print their own account, unless somebody asked for another.

@@ -1,4 +1,4 @@
-//! `boss-bot run`: the Discord bot.
+//! `boss-bot run`: the Discord bot, or that part of it which listens. What every part does at its start and end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,9 +8,9 @@ use super::{Exit, stop};
 use crate::{
     app::App,
     deliver::Store,
-    discord::{self, RunError},
+    discord::{self, Role, RunError},
     jobs::store::{JobStore, StoreError},
-    settings::Settings,
+    settings::{DatabaseUrl, Settings},
 };
 
 /// Run the Discord bot.
@@ -20,10 +20,38 @@ Examples:
   DISCORD_TOKEN=… boss-bot run
   boss-bot --config /etc/boss-bot.toml run
   LOG_LEVEL=debug LOG_FORMAT=json boss-bot run
+  DATABASE_URL=postgres://… boss-bot run --role gateway      # and on the same or other machines: boss-bot worker
+
+One process does everything. When its machine becomes too small, start a gateway, which listens to Discord and writes down what \
+is asked for, and any number of workers, which do it; all with the same DATABASE_URL and DISCORD_TOKEN. docs/operating.md tells \
+how to get there.
 
 Ctrl-C and SIGTERM end it within 10 seconds: running jobs are broken off and go on after the next start. A second signal \
 ends it at once.")]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// What this process does
+    #[arg(long, value_enum, default_value_t = RunRole::All)]
+    role: RunRole,
+}
+
+/// The parts that listen to Discord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RunRole {
+    /// Everything
+    All,
+    /// Listen to Discord and write down what is asked for; `boss-bot worker` does it
+    Gateway,
+}
+
+impl Args {
+    /// The part that this process plays.
+    pub(super) fn role(&self) -> Role {
+        match self.role {
+            RunRole::All => Role::All,
+            RunRole::Gateway => Role::Gateway,
+        }
+    }
+}
 
 /// How long a stop waits for the database.
 const CLOSE: Duration = Duration::from_millis(500);
@@ -57,7 +85,25 @@ pub(super) fn check(settings: &Settings) -> Result<(), Exit> {
     Err(Exit::Settings)
 }
 
-pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
+/// Says what a queue in a file means for a process that needs others.
+fn point_out(role: Role, url: &DatabaseUrl) {
+    let DatabaseUrl::Sqlite(path) = url else { return };
+    let path = path.display();
+    match role {
+        Role::All => {}
+        Role::Gateway => tracing::warn!(
+            "the queue is the file {path}: only a `boss-bot worker` on this machine with the same DATA_DIR (or DATABASE_URL) does \
+             the work. Workers on other machines need PostgreSQL"
+        ),
+        Role::Worker => tracing::warn!(
+            "the queue is the file {path}: only what a gateway on this machine with the same DATA_DIR (or DATABASE_URL) writes \
+             down is done. Gateways on other machines need PostgreSQL"
+        ),
+    }
+}
+
+/// Plays a part of the bot until a signal ends it.
+pub(super) async fn execute(role: Role, app: Arc<App>) -> Exit {
     let stop = match stop::on_signal() {
         Ok(stop) => stop,
         Err(error) => {
@@ -80,6 +126,7 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
             };
         }
     };
+    point_out(role, &app.settings.database.url);
     let store = app.store.clone();
     if let Some(Err(error)) = store.as_deref().map(Store::check) {
         eprintln!("boss-bot: {}", error.operator_text());
@@ -88,11 +135,13 @@ pub(super) async fn execute(_args: Args, app: Arc<App>) -> Exit {
     // Ends with this function.
     let _tidying = store.map(|store| AbortOnDropHandle::new(tokio::spawn(async move { store.tidy().await })));
     // Found out beside everything else, so that the first video need not wait for it.
-    let media = app.media.clone();
-    let _trying = AbortOnDropHandle::new(tokio::spawn(async move { media.hardware().await }));
+    let _trying = (role != Role::Gateway).then(|| {
+        let media = app.media.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move { media.hardware().await }))
+    });
     let keep = app.settings.database.keep;
     let _forgetting = AbortOnDropHandle::new(tokio::spawn(forget(jobs.clone(), keep)));
-    let ended = discord::run(app, jobs.clone(), stop).await;
+    let ended = discord::run(app, jobs.clone(), role, stop).await;
     if tokio::time::timeout(CLOSE, jobs.close()).await.is_err() {
         tracing::warn!("the database could not be closed in time");
     }

@@ -1,4 +1,4 @@
-//! Reaching Discord, staying connected, and leaving in time.
+//! Staying connected to Discord, and leaving in time; or working on jobs without a connection.
 //!
 //! serenity reconnects and resumes by itself. What it does not do is done here: it would fall back to the public gateway
 //! when the REST interface can't be reached, it ignores a stop while no shard runs, and it gives up when a privileged
@@ -10,22 +10,25 @@ use std::{
 };
 
 use poise::serenity_prelude as serenity;
-use secrecy::ExposeSecret;
 use serenity::GatewayIntents;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use super::{
+    account::{self, Account, FIRST_PAUSE, LAST_PAUSE},
     commands, errors,
-    host::{DiscordHost, Waiting},
+    host::DiscordHost,
     limits::LimitBook,
     permissions,
     rest::Rest,
     types::{Data, Error},
+    waiting::Waiting,
 };
 use crate::{
     app::App,
     jobs::{
-        Seal,
         durable::{Durable, Pace},
         store::JobStore,
     },
@@ -37,13 +40,6 @@ const INTENTS: GatewayIntents = GatewayIntents::GUILDS
     .union(GatewayIntents::GUILD_MESSAGES)
     .union(GatewayIntents::DIRECT_MESSAGES)
     .union(GatewayIntents::MESSAGE_CONTENT);
-
-/// Between two tries to reach Discord: doubles from the first to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(30);
-
-/// How long asking for the gateway may take.
-const ASK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The parts of a stop, together under ten seconds: cancelled jobs clean up, commands say their last words, the gateway
 /// is told.
@@ -78,15 +74,27 @@ pub enum RunError {
     Gateway(String),
 }
 
-/// Runs the bot until `stop` fires. Returns within ten seconds then, whatever Discord does.
+/// What a process does of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// All of it.
+    All,
+    /// Listens to Discord and writes down what is asked for: others do it.
+    Gateway,
+    /// Does what is written down, without listening. It speaks by REST.
+    Worker,
+}
+
+/// Plays its part of the bot until `stop` fires. Returns within ten seconds then, whatever Discord does.
 ///
 /// # Errors
 /// See [`RunError`]. A Discord that cannot be reached is no error: it is tried again until it can.
-pub async fn run(app: Arc<App>, store: JobStore, stop: CancellationToken) -> Result<(), RunError> {
-    let downloads = &app.settings.downloads;
-    let pace = Pace { slots: downloads.max_concurrent, lease: app.settings.database.lease };
-    let durable = Durable::new(store, app.jobs.clone(), pace);
-    let ended = connect(&app, &durable, &stop).await;
+pub async fn run(app: Arc<App>, store: JobStore, role: Role, stop: CancellationToken) -> Result<(), RunError> {
+    let durable = Durable::new(store, app.jobs.clone(), Pace::of(&app.settings));
+    let ended = match role {
+        Role::All | Role::Gateway => connect(&app, &durable, role, &stop).await,
+        Role::Worker => work(&app, &durable, &stop).await,
+    };
     if !stop.is_cancelled() {
         // The connection broke for good: jobs are not left behind.
         end_jobs(&app, &durable).await;
@@ -105,24 +113,44 @@ async fn end_jobs(app: &App, durable: &Durable) {
     }
 }
 
-async fn connect(app: &Arc<App>, durable: &Durable, stop: &CancellationToken) -> Result<(), RunError> {
-    let settings = &app.settings.discord;
-    let token = settings.token.as_ref().ok_or(RunError::NoToken)?.expose_secret().trim().to_owned();
-    if token.is_empty() {
-        return Err(RunError::NoToken);
+/// Works on jobs until the stop.
+async fn work(app: &App, durable: &Durable, stop: &CancellationToken) -> Result<(), RunError> {
+    let account = Account::of(app)?;
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(()),
+        known = account.is_known() => known?,
     }
-    let seal = Seal::of(&token).ok_or_else(|| model::Error::internal("no key can be made of the token"))?;
-    let seal = Arc::new(seal);
-    let client = app.egress.discord(settings.api_address)?;
+    durable.start(Arc::new(DiscordHost {
+        rest: Rest::new(account.client.clone(), Arc::new(account.http())),
+        seal: account.seal,
+        limits: Arc::default(),
+        settings: app.settings.clone(),
+        waiting: Waiting::default(),
+    }));
+    tracing::info!(worker = durable.name(), "taking jobs");
+    stop.cancelled().await;
+    tracing::info!("stopping");
+    end_jobs(app, durable).await;
+    Ok(())
+}
+
+/// Listens to Discord until the stop, or until that cannot go on.
+async fn connect(app: &Arc<App>, durable: &Durable, role: Role, stop: &CancellationToken) -> Result<(), RunError> {
+    let account = Account::of(app)?;
     let gateway = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
-        gateway = reach(&client, &token) => gateway?,
+        gateway = account.gateway() => gateway?,
     };
-    let account = Account { client, token, seal, gateway };
+    let waiting = Waiting::default();
+    // Who works himself need not ask whether anybody does.
+    let _watching = (role == Role::Gateway)
+        .then(|| AbortOnDropHandle::new(tokio::spawn(waiting.clone().watch(durable.store().clone()))));
+    let part = Part { app, durable, account: &account, gateway: &gateway, role, waiting: &waiting };
     let mut intents = INTENTS;
     loop {
-        match serve(app, durable, &account, intents, stop).await {
+        match serve(part, intents, stop).await {
             Err(serenity::Error::Gateway(serenity::GatewayError::DisallowedGatewayIntents))
                 if intents.contains(GatewayIntents::MESSAGE_CONTENT) =>
             {
@@ -142,104 +170,27 @@ async fn connect(app: &Arc<App>, durable: &Durable, stop: &CancellationToken) ->
     }
 }
 
-/// Asks for the gateway's address and checks the token, until Discord answers.
-async fn reach(client: &reqwest::Client, token: &str) -> Result<String, RunError> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match tokio::try_join!(gateway_url(client), check_token(client, token)) {
-            Ok((url, ())) => return acceptable(url),
-            Err(Unreached::Final(error)) => return Err(error),
-            Err(Unreached::Later(reason)) => {
-                tracing::warn!(reason, retry_in = ?pause, "Discord cannot be reached");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
-            }
-        }
-    }
-}
-
-enum Unreached {
-    Later(String),
-    Final(RunError),
-}
-
-impl From<reqwest::Error> for Unreached {
-    fn from(error: reqwest::Error) -> Self {
-        let mut text = error.without_url().to_string();
-        text.truncate(200);
-        Self::Later(redact::text(&text))
-    }
-}
-
-async fn gateway_url(client: &reqwest::Client) -> Result<String, Unreached> {
-    #[derive(serde::Deserialize)]
-    struct Gateway {
-        url: String,
-    }
-    let request = client.get("https://discord.com/api/v10/gateway").timeout(ASK_DEADLINE);
-    let request = request.header(reqwest::header::USER_AGENT, serenity::constants::USER_AGENT);
-    Ok(request.send().await?.error_for_status()?.json::<Gateway>().await?.url)
-}
-
-/// Only a clear no counts: everything else shows soon enough elsewhere.
-async fn check_token(client: &reqwest::Client, token: &str) -> Result<(), Unreached> {
-    let mut value = reqwest::header::HeaderValue::from_str(&format!("Bot {token}"))
-        .map_err(|_| Unreached::Final(RunError::BadToken))?;
-    value.set_sensitive(true);
-    let request = client.get("https://discord.com/api/v10/oauth2/applications/@me").timeout(ASK_DEADLINE);
-    let request = request.header(reqwest::header::USER_AGENT, serenity::constants::USER_AGENT);
-    let status = request.header(reqwest::header::AUTHORIZATION, value).send().await?.status();
-    match status {
-        reqwest::StatusCode::UNAUTHORIZED => Err(Unreached::Final(RunError::BadToken)),
-        status if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS => {
-            Err(Unreached::Later(format!("status {status}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The gateway is handed the token: it must be encrypted, or on this machine.
-fn acceptable(gateway: String) -> Result<String, RunError> {
-    let Ok(url) = url::Url::parse(&gateway) else { return Err(RunError::BadGateway(gateway)) };
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    match url.scheme() {
-        "wss" if url.has_host() => Ok(gateway),
-        "ws" if loopback => Ok(gateway),
-        _ => Err(RunError::BadGateway(gateway)),
-    }
-}
-
-/// Who the bot is, and how it reaches Discord.
-struct Account {
-    client: reqwest::Client,
-    token: String,
-    seal: Arc<Seal>,
-    gateway: String,
+/// What a connection needs.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    app: &'a Arc<App>,
+    durable: &'a Durable,
+    account: &'a Account,
+    /// The gateway's address.
+    gateway: &'a str,
+    role: Role,
+    waiting: &'a Waiting,
 }
 
 /// One connection with these intents, until the stop or a final error.
-async fn serve(
-    app: &Arc<App>,
-    durable: &Durable,
-    account: &Account,
-    intents: GatewayIntents,
-    stop: &CancellationToken,
-) -> serenity::Result<()> {
-    let Account { client, token, seal, gateway } = account;
-    let mentions = serenity::CreateAllowedMentions::new().replied_user(false);
-    let http =
-        serenity::HttpBuilder::new(token).client(client.clone()).default_allowed_mentions(mentions.clone()).build();
+async fn serve(part: Part<'_>, intents: GatewayIntents, stop: &CancellationToken) -> serenity::Result<()> {
+    let Part { app, durable, account, gateway, role, waiting } = part;
     let commands = TaskTracker::new();
     let options = poise::FrameworkOptions {
         commands: commands::all(),
         on_error: |error| Box::pin(errors::on_error(error)),
         event_handler: |framework, event| Box::pin(on_event(framework, event)),
-        allowed_mentions: Some(mentions),
+        allowed_mentions: Some(account::mentions()),
         initialize_owners: false,
         prefix_options: poise::PrefixFrameworkOptions {
             prefix: Some(app.settings.discord.prefix.clone().into()),
@@ -252,19 +203,20 @@ async fn serve(
         ..poise::FrameworkOptions::default()
     };
     let setup = {
-        let (app, client, stop, commands) = (app.clone(), client.clone(), stop.clone(), commands.clone());
-        let (seal, durable) = (seal.clone(), durable.clone());
+        let (app, client, stop, commands) = (app.clone(), account.client.clone(), stop.clone(), commands.clone());
+        let (seal, durable, waiting) = (account.seal.clone(), durable.clone(), waiting.clone());
         move |ctx: &serenity::Context, ready: &serenity::Ready, framework: &poise::Framework<Data, Error>| {
             announce(ctx, ready, framework, intents);
             let (rest, limits) = (Rest::new(client, ctx.http.clone()), Arc::new(LimitBook::default()));
-            let waiting = Waiting::default();
-            durable.start(Arc::new(DiscordHost {
-                rest: rest.clone(),
-                seal: seal.clone(),
-                limits: limits.clone(),
-                settings: app.settings.clone(),
-                waiting: waiting.clone(),
-            }));
+            if role != Role::Gateway {
+                durable.start(Arc::new(DiscordHost {
+                    rest: rest.clone(),
+                    seal: seal.clone(),
+                    limits: limits.clone(),
+                    settings: app.settings.clone(),
+                    waiting: waiting.clone(),
+                }));
+            }
             Data {
                 app,
                 rest,
@@ -287,7 +239,7 @@ async fn serve(
     let mut bot = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
-        bot = serenity::ClientBuilder::new_with_http(http, intents).framework(framework) => bot?,
+        bot = serenity::ClientBuilder::new_with_http(account.http(), intents).framework(framework) => bot?,
     };
     // The builder asks for the address too, but takes the public one when that fails.
     gateway.clone_into(&mut *bot.ws_url.lock().await);
@@ -385,18 +337,6 @@ async fn forget(ctx: &serenity::Context, interaction: &serenity::Interaction) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_token_goes_to_encrypted_gateways_or_to_this_machine() {
-        for good in ["wss://gateway.discord.gg", "ws://127.0.0.1:4000/", "ws://[::1]:1", "ws://localhost:9"] {
-            assert!(acceptable(good.into()).is_ok(), "{good}");
-        }
-        for bad in
-            ["ws://gateway.discord.gg", "ws://10.0.0.1", "ws://127.0.0.1.evil.example", "http://127.0.0.1", "", "wss:"]
-        {
-            assert!(matches!(acceptable(bad.into()), Err(RunError::BadGateway(_))), "{bad}");
-        }
-    }
 
     #[test]
     fn a_stop_is_over_within_ten_seconds() {

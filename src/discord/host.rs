@@ -1,15 +1,9 @@
 //! What durable jobs go to on Discord: takes a job up where its row says that its conversation is, and speaks for it.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     address::Address,
@@ -20,21 +14,18 @@ use super::{
     rest::Rest,
     sink::DiscordSink,
     texts,
+    waiting::Waiting,
 };
 use crate::{
     deliver::{self, DirectorySink, Journal, Sink},
     jobs::{
         Seal,
         durable::{self, Host, Recorded, Taken, Talk, Word},
-        store::{Claimed, JobRow, JobStore, Place},
+        store::{Claimed, JobRow},
     },
-    model::{Error, Options, Outcome, Phase, ProgressReceiver, Request, Requester, Result},
+    model::{Error, Options, Outcome, ProgressReceiver, Request, Requester, Result},
     settings::Settings,
 };
-
-/// Before a place in the queue is shown for the first time, and between two looks at it.
-const FIRST_LOOK: Duration = Duration::from_millis(400);
-const LOOK: Duration = Duration::from_secs(2);
 
 /// What a job's row keeps of a request; its id is the row's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,63 +48,8 @@ pub struct DiscordHost {
     pub limits: Arc<LimitBook>,
     /// What the operator set.
     pub settings: Arc<Settings>,
-    /// Live messages of this process whose jobs have not been claimed yet. The worker takes over the very object, so that
-    /// nobody else changes the message any more.
+    /// Live messages of this process whose jobs have not been claimed yet.
     pub waiting: Waiting,
-}
-
-/// Live messages by job. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Waiting(Arc<Mutex<HashMap<String, Arc<Live>>>>);
-
-impl Waiting {
-    /// Keeps the live message of a job until it is claimed.
-    pub fn put(&self, id: &str, live: Arc<Live>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), live);
-    }
-
-    /// Takes it back. `None`: the job was claimed here.
-    pub fn take(&self, id: &str) -> Option<Arc<Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
-    }
-
-    fn get(&self, id: &str) -> Option<Arc<Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-
-    /// Shows a job's place in the queue until it is claimed by whomever; when the bot stops, that it goes on later.
-    pub async fn in_line(&self, id: &str, store: &JobStore, stop: &CancellationToken) {
-        let mut pause = FIRST_LOOK;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => {
-                    if let Some(live) = self.take(id) {
-                        live.pause(&texts::paused()).await;
-                    }
-                    return;
-                }
-            }
-            pause = LOOK;
-            if self.get(id).is_none() {
-                return;
-            }
-            match store.place(id).await {
-                // Looked up again: it may have been claimed meanwhile, and then its worker speaks.
-                Ok(Some(place)) => {
-                    let text = match place {
-                        Place { held: true, .. } => Some(texts::queue::held()),
-                        Place { ahead, .. } => texts::phase(&Phase::Queued { ahead }, None),
-                    };
-                    if let (Some(live), Some(text)) = (self.get(id), text) {
-                        live.progress(&text).await;
-                    }
-                }
-                Ok(None) => return drop(self.take(id)),
-                Err(error) => tracing::debug!(%error, "a place in the queue is not known"),
-            }
-        }
-    }
 }
 
 /// Says on the live message of a job that it was called off before it began: no worker does. `row` is the job as it was, and

@@ -6,14 +6,15 @@
 //!                 Discord ◄── rest ◄── live ◄── progress, sink ◄── host
 //! ```
 //!
-//! - `connection`: reaching Discord, staying there, leaving in time.
+//! - `connection`: staying connected, leaving in time, and the part that a process plays; `account`: whose bot it is.
 //! - `commands/`: one file a command; `link`: what people type; `errors`: what they read when it goes wrong.
-//! - `request`: a command is written down as a job and acknowledged.
+//! - `request`: a command is written down as a job and acknowledged; `waiting`: its place in the queue.
 //! - `host`: a job that was claimed is taken up, with its live message (`live`, `progress`) and its `sink`; `address`: where
 //!   that is, written down.
 //! - `rest`, `upload`: messages with files streamed from disk, rate limits, repeats.
 //! - `limits`, `permissions`: what is allowed where. `texts`: every sentence.
 
+mod account;
 mod address;
 mod commands;
 mod connection;
@@ -30,5 +31,6 @@ mod sink;
 mod texts;
 mod types;
 mod upload;
+mod waiting;
 
-pub use connection::{RunError, run};
+pub use connection::{Role, RunError, run};

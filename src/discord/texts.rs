@@ -45,6 +45,16 @@ pub fn phase(phase: &Phase, left: Option<Duration>) -> Option<String> {
     })
 }
 
+/// A place in a queue that nobody works on.
+pub fn unattended() -> String {
+    "⏳ Queued: none of my workers is running at the moment. This starts by itself when one is back.".to_owned()
+}
+
+/// The same, below the status.
+pub fn nobody_works() -> String {
+    "\n- ⚠️ None of my workers is running: what is queued waits for one".to_owned()
+}
+
 /// The first text of a live message.
 pub fn begin() -> String {
     phase(&Phase::Resolving, None).unwrap_or_default()

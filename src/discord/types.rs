@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use poise::serenity_prelude as serenity;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{host::Waiting, limits::LimitBook, link::ArgumentError, rest::Rest};
+use super::{limits::LimitBook, link::ArgumentError, rest::Rest, waiting::Waiting};
 use crate::{
     app::App,
     jobs::{Seal, durable::Durable},

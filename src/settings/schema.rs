@@ -41,7 +41,7 @@ pub struct Settings {
 /// Discord.
 #[derive(Debug, Clone)]
 pub struct Discord {
-    /// `DISCORD_TOKEN`. Needed by `boss-bot run` only.
+    /// `DISCORD_TOKEN`. Needed by `boss-bot run` and `boss-bot worker` only.
     pub token: Option<SecretString>,
     /// `PREFIX`, default `$`.
     pub prefix: String,
@@ -58,6 +58,9 @@ pub struct Downloads {
     pub max_file_bytes: u64,
     /// `MAX_CONCURRENT_DOWNLOADS`.
     pub max_concurrent: usize,
+    /// `MAX_JOBS_PER_PLATFORM`: requests from Discord at work at once for one platform, at all workers together. `None`: no
+    /// such limit.
+    pub max_per_platform: Option<usize>,
     /// `DOWNLOAD_API_FALLBACK_TO_CLI`: whether the tools may take over when the in-process path fails.
     pub api_fallback_to_cli: bool,
     /// `DOWNLOAD_TIMEOUT_SECONDS`: the deadline of one attempt, wall clock.
@@ -408,6 +411,7 @@ impl Default for Settings {
                 dir: "downloads".into(),
                 max_file_bytes: 500 * MIB,
                 max_concurrent: 5,
+                max_per_platform: None,
                 api_fallback_to_cli: true,
                 timeout: Duration::from_secs(300),
                 allow_generic: false,

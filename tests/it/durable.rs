@@ -1,19 +1,24 @@
-//! Jobs outlive the process: kills, stops, several bots, a frozen one, a database that goes away. What every story asks in
-//! the end is the same: each file exactly once, by its hash, and a live message that ends well.
+//! Jobs outlive the process: kills, stops, several bots, a frozen one, one gateway and many workers, a database that goes away or
+//! is restarted, a full disk. What every story asks in the end is the same: each file exactly once, by its hash, and a live
+//! message that ends well.
 
+mod cluster;
 mod crash;
 mod disk;
 mod kills;
 mod outage;
 mod recovery;
+mod restart;
 mod several;
 mod stops;
+
+use futures_util::future::select_all;
 
 use crate::world::{
     bot::Bot,
     discord::{Channel, Conversation, Message, State},
     media::{self, Media},
-    stage::World,
+    stage::{self, World},
 };
 
 /// A lease that lapses while a story can wait for it.
@@ -59,6 +64,26 @@ async fn asked(world: &World, seen: usize, what: &str, like: impl Fn(&str, &str)
 async fn crash(bot: &mut Bot) {
     bot.kill().await;
     bot.children_gone().await;
+}
+
+/// Runs a story while all of these run; one that ends meanwhile fails the story at once.
+async fn while_they_run<'a, T>(bots: impl IntoIterator<Item = &'a mut Bot>, story: impl Future<Output = T>) -> T {
+    let ends = bots.into_iter().map(|bot| Box::pin(bot.during(std::future::pending::<()>())));
+    tokio::select! {
+        done = story => done,
+        _ = select_all(ends) => unreachable!("a bot that ends panics"),
+    }
+}
+
+/// Ends a story of several processes with folders of their own.
+async fn all_end_clean(world: &World, bots: impl IntoIterator<Item = Bot>) {
+    for mut bot in bots {
+        let (status, _) = bot.stop().await;
+        assert!(status.success(), "{status}; it logged:\n{}", bot.log().text());
+        assert_eq!(bot.processes_at_work(), Vec::<String>::new());
+        assert_eq!(stage::left_in(&bot.dir.join("downloads")), Vec::<std::path::PathBuf>::new());
+    }
+    assert_eq!(world.discord.unexpected(), Vec::<String>::new());
 }
 
 /// Ends a story: the bot stops as asked and leaves nothing behind.

@@ -88,12 +88,47 @@ impl World {
         bot
     }
 
+    /// Starts a process of a bot that has several, in a folder of its own as on a machine of its own. `more` must name the
+    /// database that they share.
+    fn part(&self, name: &str, args: &[&str], more: &[(&str, &str)]) -> Bot {
+        let dir = self.dir().join(name);
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let mut env = self.env(&[]);
+        env.extend(
+            [("DATA_DIR", "data"), ("DOWNLOAD_DIR", "downloads")]
+                .map(|(name, folder)| (name.into(), dir.join(folder).into())),
+        );
+        env.extend(more.iter().map(|(name, value)| (name.into(), value.into())));
+        Bot::start_with(&dir, args.iter().copied(), env)
+    }
+
+    /// Starts a process that only listens to Discord, and waits until it does.
+    pub async fn gateway(&self, more: &[(&str, &str)]) -> Bot {
+        self.discord.expect_another_bot();
+        let mut gateway = self.part("gateway", &["run", "--role", "gateway"], more);
+        gateway.during(self.discord.ready()).await;
+        gateway
+    }
+
+    /// Starts a process that only works, and waits until it takes jobs. `name`: of its folder.
+    pub async fn worker(&self, name: &str, more: &[(&str, &str)]) -> Bot {
+        let mut worker = self.part(name, &["worker"], more);
+        let log = worker.log().clone();
+        worker.during(log.line("that it takes jobs", |line| line.contains("taking jobs"))).await;
+        worker
+    }
+
     /// Everything that is left in the download folder: half files, job folders, kept files.
     pub fn left_behind(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        walk(&self.downloads(), &mut found);
-        found
+        left_in(&self.downloads())
     }
+}
+
+/// The files in a download folder.
+pub fn left_in(downloads: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(downloads, &mut found);
+    found
 }
 
 fn walk(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{super::Exit, super::output::size, Finding};
 use crate::{
     app::App,
-    jobs::store::{StoreError, care},
+    jobs::store::{JobStore, StoreError, care},
     model::{Result, Tool},
     net::SessionState,
     platforms,
@@ -256,7 +256,18 @@ fn space(settings: &Settings) -> Finding {
 
 async fn database(url: &DatabaseUrl) -> Finding {
     match care::check(url).await {
-        Ok(checked) => Finding::ok("database", format!("{}: {}", checked.place, size(checked.bytes))),
+        Ok(checked) => {
+            let found = format!("{}: {}", checked.place, size(checked.bytes));
+            // Looking must not change the tables.
+            let waiting = if checked.version == checked.known { unattended(url).await } else { 0 };
+            let advice = "start `boss-bot run`, or `boss-bot worker` where a gateway runs";
+            match waiting {
+                0 => Finding::ok("database", found),
+                jobs => {
+                    Finding::warn("database", format!("{found}; {jobs} jobs wait and nobody works on them"), advice)
+                }
+            }
+        }
         // No fault before the first start.
         Err(StoreError::Missing(path)) => {
             Finding::ok("database", format!("{} comes with the first start", path.display()))
@@ -267,6 +278,14 @@ async fn database(url: &DatabaseUrl) -> Finding {
             Finding::fail("database", Exit::Settings, error.to_string(), advice)
         }
     }
+}
+
+/// Jobs that wait while nobody works; none where that cannot be told.
+async fn unattended(url: &DatabaseUrl) -> usize {
+    let Ok(store) = JobStore::open(url).await else { return 0 };
+    let waiting = store.unattended().await;
+    store.close().await;
+    waiting.unwrap_or_default()
 }
 
 /// Where files go that are too large to be sent. Whether the web server serves it cannot be seen from here.

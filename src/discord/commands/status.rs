@@ -24,6 +24,7 @@ pub async fn status(ctx: Context<'_>) -> Result<(), Error> {
     // What this process knows is better than nothing.
     let counts = told("counting the queue", data.durable.store().counts()).await;
     let text = texts::status(counts, data.app.jobs.status(), data.started.elapsed(), ping, limit);
+    let text = if data.waiting.is_unattended() { text + &texts::nobody_works() } else { text };
     ctx.send(poise::CreateReply::default().content(text).reply(true)).await?;
     Ok(())
 }

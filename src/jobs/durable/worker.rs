@@ -20,9 +20,10 @@ use super::{Host, Taken, Word, page::Page};
 use crate::{
     jobs::{
         Job, Jobs,
-        store::{Claimed, End, JobStore, Report, now},
+        store::{Claimed, End, JobStore, Limits, Report, now},
     },
     model::{DownloadMethod, Error, Kind, Outcome},
+    settings::Settings,
 };
 
 /// How often a job is begun before it is given up: a crash may be the machine's, three in a row are the job's.
@@ -48,8 +49,23 @@ const LATER: Duration = Duration::from_secs(30);
 pub struct Pace {
     /// Jobs at work at once, in this process.
     pub slots: usize,
+    /// Jobs at work at once, in all of them.
+    pub limits: Limits,
     /// How long a worker may be silent before others take its jobs over.
     pub lease: Duration,
+}
+
+impl Pace {
+    /// As the operator set it.
+    pub fn of(settings: &Settings) -> Self {
+        let most = settings.downloads.max_per_platform;
+        let platform = most.map_or(i64::MAX, |most| i64::try_from(most).unwrap_or(i64::MAX));
+        Self {
+            slots: settings.downloads.max_concurrent,
+            limits: Limits { group: i64::MAX, platform },
+            lease: settings.database.lease,
+        }
+    }
 }
 
 /// The worker of this process. Cheap to clone.
@@ -102,6 +118,11 @@ impl Durable {
         }
     }
 
+    /// The name that its jobs bear in the store.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The store that it works from.
     pub fn store(&self) -> &JobStore {
         &self.store
@@ -144,7 +165,7 @@ impl Durable {
             }
             let at = (Instant::now(), SystemTime::now());
             // Not broken off by a stop: a claim that nobody hears of would have to lapse.
-            let claimed = self.store.claim(&self.name, self.pace.lease, i64::MAX).await;
+            let claimed = self.store.claim(&self.name, self.pace.lease, self.pace.limits).await;
             if self.stop.is_cancelled() {
                 if let Ok(Some(claimed)) = claimed {
                     let page = Page::new(self.store.clone(), &claimed.id, claimed.lease, self.pace.lease, at);

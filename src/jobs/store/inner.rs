@@ -12,7 +12,7 @@ use super::{
     engine::{Arg, Begin, Engine, Row, Tx, args, id_of, one},
     error::{Result, StoreError},
     sql,
-    types::{Claimed, Id, Lease, Moment, PartRow, PartState, State, now},
+    types::{Claimed, Id, Lease, Limits, Moment, PartRow, PartState, State, now},
 };
 
 /// How long an operation is waited for. It goes on all the same: whether it comes to its end is for the database to say.
@@ -65,12 +65,12 @@ impl Inner {
         }
     }
 
-    pub(super) async fn claim(&self, worker: &str, lease: Duration, per_group: i64) -> Result<Option<Claimed>> {
+    pub(super) async fn claim(&self, worker: &str, lease: Duration, limits: Limits) -> Result<Option<Claimed>> {
         loop {
             let now = now();
             let word = uuid::Uuid::new_v4().simple().to_string();
             let mut tx = self.engine.begin(Begin::Claim).await?;
-            let values = args![now, word.as_str(), until(now, lease), worker, per_group];
+            let values = args![now, word.as_str(), until(now, lease), worker, limits.group, limits.platform];
             let Some(row) = one(tx.rows(sql::CLAIM, values).await?) else {
                 tx.rollback().await?;
                 return Ok(None);

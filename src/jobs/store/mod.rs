@@ -47,8 +47,8 @@ pub use line::{InLine, Line, Place, Whose};
 pub use stats::{Counts, Extreme, Stats, StatsFilter, Tally};
 pub use times::Times;
 pub use types::{
-    Beat, Claimed, End, Enqueued, Filter, Id, JobRow, Lease, Moment, NewJob, PartRow, PartState, Priority, Report,
-    Scope, SentFile, State, new_id, now,
+    Beat, Claimed, End, Enqueued, Filter, Id, JobRow, Lease, Limits, Moment, NewJob, PartRow, PartState, Priority,
+    Report, Scope, SentFile, State, new_id, now,
 };
 
 use crate::settings::DatabaseUrl;
@@ -58,6 +58,11 @@ use inner::{ANSWER, Inner, millis, no_answer, settle, until};
 /// A worker that hears of nothing looks all the same this often: for jobs whose time has come, for lapsed leases, and for
 /// what another process has put into a SQLite file.
 pub const POLL: Duration = Duration::from_millis(500);
+
+/// A running job asks this often whether somebody wants it to stop: with SQLite, where other processes are not heard, and
+/// with PostgreSQL, in case a notice was missed.
+const ASK_SQLITE: Duration = Duration::from_millis(500);
+const ASK_POSTGRES: Duration = Duration::from_secs(5);
 
 /// Cancels that may wait to be heard.
 const UNHEARD_CANCELS: usize = 256;
@@ -152,16 +157,16 @@ impl JobStore {
         .await
     }
 
-    /// Gets the next job for `worker`, for as long as `lease`; at most `per_group` jobs of a group run at once. `None`: there
-    /// is nothing that may run now. A job that was got for a caller who has gone meanwhile is given back.
+    /// Gets the next job for `worker`, for as long as `lease`, within `limits` of what runs at once, at all workers together.
+    /// `None`: there is nothing that may run now. A job that was got for a caller who has gone meanwhile is given back.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim(&self, worker: &str, lease: Duration, per_group: i64) -> Result<Option<Claimed>> {
-        let (store, worker) = (self.clone(), worker.to_owned());
+    pub async fn claim(&self, worker: &str, lease: Duration, limits: impl Into<Limits>) -> Result<Option<Claimed>> {
+        let (store, worker, limits) = (self.clone(), worker.to_owned(), limits.into());
         let (answer, asked) = oneshot::channel();
         tokio::spawn(async move {
-            let claimed = store.inner.claim(&worker, lease, per_group).await;
+            let claimed = store.inner.claim(&worker, lease, limits).await;
             if let Err(Ok(Some(claimed))) = answer.send(claimed) {
                 // Should this fail, the lease lapses.
                 let _ = store.give_back(&claimed.id, &claimed.lease).await;
@@ -330,27 +335,42 @@ impl JobStore {
         self.whole(async move |inner| Ok(!inner.waking(sql::AGAIN, values).await?.is_empty())).await
     }
 
-    /// Waits until somebody wants the job to stop, so that its worker need not wait for its next beat to hear it. With SQLite
-    /// only what this process was asked is heard here; the next beat hears it all.
+    /// Waits until somebody wants the job to stop, so that its worker need not wait for its next beat to hear it. What another
+    /// process was asked is heard at once with PostgreSQL, and within a second with SQLite.
     pub async fn cancelled(&self, id: &str) {
         let mut heard = self.inner.cancels.subscribe();
+        let often = match self.inner.engine {
+            Engine::Sqlite { .. } => ASK_SQLITE,
+            Engine::Postgres(_) => ASK_POSTGRES,
+        };
         loop {
-            // Asked before this began to listen, or while it could not keep up.
+            // Asked before this began to listen, while it could not keep up, or where it cannot hear.
             let asked = self.inner.read(sql::IS_CANCEL_ASKED, args![id]).await;
             let asked = asked.ok().and_then(one).is_some_and(|row| row.flag("cancel_asked").unwrap_or(false));
             if asked {
                 return;
             }
             loop {
-                match heard.recv().await {
-                    Ok(cancelled) if cancelled == id => return,
-                    Ok(_) => {}
-                    Err(broadcast::error::RecvError::Lagged(_)) => break,
+                match timeout(often, heard.recv()).await {
+                    Ok(Ok(cancelled)) if cancelled == id => return,
+                    Ok(Ok(_)) => {}
+                    Ok(Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => break,
                     // The sender lives as long as the store.
-                    Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
+                    Ok(Err(broadcast::error::RecvError::Closed)) => return std::future::pending().await,
                 }
             }
         }
+    }
+
+    /// How many jobs may run while nobody works on any: whether there is a worker at all. Between two jobs there may be some
+    /// for a moment, too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unattended(&self) -> Result<usize> {
+        let row = one(self.inner.read(sql::UNATTENDED, args![now()]).await?);
+        let waiting = row.map_or(Ok(0), |row| row.int("waiting"))?;
+        Ok(usize::try_from(waiting).unwrap_or_default())
     }
 
     /// Starts no more of these jobs; what runs goes on. False: nothing has changed.

@@ -53,25 +53,27 @@ pub(super) const ENQUEUE: &str = "INSERT INTO jobs (id, source, job_key, group_k
 pub(super) const RELEASE: &str = "UPDATE jobs SET run_at = $2, address = $3 \
     WHERE id = $1 AND state = 'queued' AND started_at IS NULL RETURNING id";
 
-/// 1 now, 2 lease, 3 lease_until, 4 worker, 5 the most of a group.
+/// 1 now, 2 lease, 3 lease_until, 4 worker, 5 the most of a group, 6 the most of a platform.
 ///
 /// May run: what is queued and due, and what runs under a lapsed lease. A lapsed job without attempts left comes first, to be
-/// ended, whatever the limits. Of the others: priority, then whose group runs least, then age. Paused jobs, those of groups at
-/// their limit, and those whose key is at work are passed over.
+/// ended, whatever the limits. Of the others: priority, then whose group runs least, then age. Paused jobs, those of groups and
+/// platforms at their limit, and those whose key is at work are passed over.
 pub(super) const CLAIM: &str = "WITH \
-    active AS (SELECT group_key, job_key FROM jobs WHERE state = 'running' AND lease_until > $1), \
+    active AS (SELECT group_key, job_key, platform FROM jobs WHERE state = 'running' AND lease_until > $1), \
     busy AS (SELECT group_key, count(*) AS jobs FROM active GROUP BY group_key), \
+    crowded AS (SELECT platform FROM active GROUP BY platform HAVING count(*) >= $6), \
     open AS ( \
-        SELECT id, group_key, guild_id, job_key, priority, created_at, paused, 0 AS spent \
+        SELECT id, group_key, guild_id, job_key, platform, priority, created_at, paused, 0 AS spent \
         FROM jobs WHERE state = 'queued' AND run_at <= $1 \
         UNION ALL \
-        SELECT id, group_key, guild_id, job_key, priority, created_at, paused, \
+        SELECT id, group_key, guild_id, job_key, platform, priority, created_at, paused, \
             CASE WHEN attempts >= max_attempts THEN 1 ELSE 0 END \
         FROM jobs WHERE state = 'running' AND lease_until <= $1), \
     pick AS ( \
         SELECT open.id AS picked, open.spent FROM open LEFT JOIN busy ON busy.group_key = open.group_key \
         WHERE open.spent = 1 OR (open.paused = 0 AND coalesce(busy.jobs, 0) < $5 \
             AND NOT EXISTS (SELECT 1 FROM active WHERE active.job_key = open.job_key) \
+            AND NOT EXISTS (SELECT 1 FROM crowded WHERE crowded.platform = open.platform) \
             AND NOT EXISTS (SELECT 1 FROM job_pauses p WHERE p.guild_id = 0 OR p.guild_id = open.guild_id)) \
         ORDER BY open.spent DESC, open.priority DESC, coalesce(busy.jobs, 0), open.created_at, open.id LIMIT 1) \
     UPDATE jobs SET \
@@ -183,6 +185,13 @@ pub(super) const QUEUE: &str = concat!(
          CASE WHEN ready = 1 THEN place ELSE 0 END, created_at, id LIMIT $4"
 );
 
+/// 1 now. How many jobs may run while nobody is at work on any.
+pub(super) const UNATTENDED: &str = "SELECT count(*) AS waiting FROM jobs open \
+    WHERE ((open.state = 'queued' AND open.run_at <= $1) OR (open.state = 'running' AND open.lease_until <= $1)) \
+        AND open.paused = 0 \
+        AND NOT EXISTS (SELECT 1 FROM job_pauses p WHERE p.guild_id = 0 OR p.guild_id = open.guild_id) \
+        AND NOT EXISTS (SELECT 1 FROM jobs active WHERE active.state = 'running' AND active.lease_until > $1)";
+
 /// 1 id, 2 whether (0 or 1).
 pub(super) const PAUSE_JOB: &str =
     "UPDATE jobs SET paused = $2 WHERE id = $1 AND paused <> $2 AND state IN ('queued', 'running') RETURNING id";
@@ -267,6 +276,7 @@ pub(super) const ALL: &[&str] = &[
     TIME,
     PLACE,
     QUEUE,
+    UNATTENDED,
     PAUSE_JOB,
     PAUSE,
     PAUSED,

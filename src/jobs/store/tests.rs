@@ -13,6 +13,7 @@ use super::{
 use crate::settings::DatabaseUrl;
 
 #[path = "../../../tests/world/postgres.rs"]
+#[allow(dead_code, reason = "stories need more of it")]
 mod server;
 
 /// Freshly migrated databases of both kinds.

@@ -31,6 +31,22 @@ pub enum Priority {
     Interactive = 20,
 }
 
+/// How many jobs run at once, at all workers together. What is above is passed over and waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one group: a server, or a person outside of servers.
+    pub group: i64,
+    /// Of one platform.
+    pub platform: i64,
+}
+
+impl From<i64> for Limits {
+    /// So many of a group, of whatever platform.
+    fn from(group: i64) -> Self {
+        Self { group, platform: i64::MAX }
+    }
+}
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -27,8 +27,18 @@ pub(super) const SPECS: &[Spec] = &[
         path: "downloads.max_concurrent",
         default: Some("5"),
         takes: "number, 1 to 64",
-        doc: "How many links are worked on at once. Further ones wait and say so; servers and people take turns.",
+        doc: "How many links one process works on at once. Further ones wait and say so; servers and people take turns.",
         apply: |s, t| parse::number(t, 1, 64).map(|count| s.downloads.max_concurrent = count),
+        ..NUMBER
+    },
+    Spec {
+        name: "MAX_JOBS_PER_PLATFORM",
+        path: "downloads.max_jobs_per_platform",
+        example: "4",
+        takes: "number, 1 to 1000",
+        doc: "How many links of one platform are worked on at once for Discord, by all processes of the same database together. \
+              Further ones wait while others go first. Unset: as many as there is room for.",
+        apply: |s, t| parse::number(t, 1, 1000).map(|count| s.downloads.max_per_platform = Some(count)),
         ..NUMBER
     },
     Spec {

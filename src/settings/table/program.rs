@@ -14,7 +14,7 @@ pub(super) const SPECS: &[Spec] = &[
         takes: "token",
         secret: true,
         doc: "The bot's token, from https://discord.com/developers/applications → your application → Bot → Reset Token. \
-              Only `boss-bot run` needs it.",
+              Only `boss-bot run` and `boss-bot worker` need it.",
         apply: |s, t| parse::token(t).map(|token| s.discord.token = Some(SecretString::from(token))),
         ..PLAIN
     },
@@ -98,7 +98,7 @@ pub(super) const SPECS: &[Spec] = &[
         takes: "sqlite:PATH or postgres://…",
         secret: true,
         doc: "Where jobs and statistics are kept. Unset: the SQLite file `boss-bot.db` in DATA_DIR, which needs no setup and \
-              serves one machine. A PostgreSQL server serves several bots at once.",
+              serves one machine. A PostgreSQL server serves a gateway and workers on several machines.",
         apply: |s, t| parse::database(t).map(|url| s.database.url = url),
         ..PLAIN
     },
@@ -116,8 +116,8 @@ pub(super) const SPECS: &[Spec] = &[
         path: "database.lease_seconds",
         default: Some("15"),
         takes: "number, 1 to 3600",
-        doc: "How long a worker may be silent before the jobs it had are taken over: by another bot of the same database, \
-              or by the same one after a crash. With fewer it goes on sooner; a machine that hangs for longer than that \
+        doc: "How long a worker may be silent before the jobs it had are taken over: by another one of the same database, \
+              or by itself after a crash. With fewer it goes on sooner; a machine that hangs for longer than that \
               does work twice, which is never posted twice.",
         apply: |s, t| {
             parse::number(t, 1, 3600).map(|seconds| s.database.lease = std::time::Duration::from_secs(seconds))

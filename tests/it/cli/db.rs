@@ -156,6 +156,11 @@ async fn a_servers_database_is_checked_and_copied_by_the_servers_own_tools() {
     }
     let nowhere = [("DATABASE_URL", "postgres://boss:hunter2hunter2@127.0.0.1:9/jobs")];
     let ran = boss_bot(dir.path(), &["db", "check"], &nowhere).await;
-    assert!(ran.code == 4 && ran.err.contains("cannot be reached"), "{}", ran.err);
+    assert!(ran.code == 7 && ran.err.contains("cannot be reached"), "{}", ran.err);
     assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    for args in [&["run"][..], &["run", "--role", "gateway"], &["worker"], &["recovery", "list"]] {
+        let ran = boss_bot(dir.path(), args, &[nowhere[0], ("DISCORD_TOKEN", "some.bot.token")]).await;
+        assert_eq!(ran.code, 7, "whoever asks, it may be there later: {args:?}: {}", ran.err);
+        assert!(ran.err.contains("cannot be reached") && !ran.err.contains("hunter2"), "{}", ran.err);
+    }
 }

@@ -7,6 +7,7 @@ async fn every_subcommand_has_help_with_examples() {
     let dir = folder();
     for command in [
         &["run"][..],
+        &["worker"],
         &["fetch"],
         &["batch"],
         &["fit"],
@@ -37,6 +38,8 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     for (args, told) in [
         (&["fetch"][..], "<URL>"),
         (&["explode"], "explode"),
+        (&["run", "--role", "everything"], "gateway"),
+        (&["worker", "--slots", "0"], "1..=64"),
         (&["fetch", "--max-size", "10 parsecs", "https://x.com/a/status/1"], "expected a size"),
         (&["fetch", "--quality", "8K", "https://x.com/a/status/1"], "1080p"),
     ] {
@@ -49,10 +52,12 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
 #[tokio::test]
 async fn without_a_token_run_says_where_to_get_one() {
     let dir = folder();
-    let ran = boss_bot(dir.path(), &["run"], &[]).await;
-    assert_eq!(ran.code, 4);
-    assert!(ran.err.contains("DISCORD_TOKEN is not set"), "{}", ran.err);
-    assert!(ran.err.contains("https://discord.com/developers/applications"), "{}", ran.err);
+    for args in [&["run"][..], &["run", "--role", "gateway"], &["worker"]] {
+        let ran = boss_bot(dir.path(), args, &[]).await;
+        assert_eq!(ran.code, 4, "{args:?}");
+        assert!(ran.err.contains("DISCORD_TOKEN is not set"), "{}", ran.err);
+        assert!(ran.err.contains("https://discord.com/developers/applications"), "{}", ran.err);
+    }
 }
 
 #[tokio::test]

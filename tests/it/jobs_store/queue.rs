@@ -5,17 +5,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use boss_bot::jobs::store::{End, Enqueued, JobStore, NewJob, POLL, Priority, Report, Scope, State, now};
+use boss_bot::jobs::store::{End, Enqueued, JobStore, Limits, NewJob, POLL, Priority, Report, Scope, State, now};
 use futures_util::{future::join_all, poll};
 use serde_json::json;
 
-use super::place::{LONG, MANY, Place, job, on_both};
+use super::place::{LAPSED, LONG, MANY, Place, job, on_both};
 
 on_both!(
     what_asked_once_is_enqueued_once,
     two_gateways_that_see_the_same_message_make_one_job,
     priority_counts_first_then_whose_group_runs_least_then_age,
     a_group_never_runs_more_than_its_limit_however_many_claim_at_once,
+    a_platform_never_has_more_than_its_limit_at_all_workers_together,
+    that_nobody_works_on_what_may_run_is_seen,
     all_that_claim_at_the_same_moment_get_a_job_of_their_own,
     jobs_with_the_same_key_run_one_after_the_other,
     two_programs_share_three_hundred_jobs_and_none_runs_twice,
@@ -105,6 +107,54 @@ async fn a_group_never_runs_more_than_its_limit_however_many_claim_at_once(place
         }
     }
     assert!(all(2).await.is_empty(), "all have run");
+}
+
+async fn a_platform_never_has_more_than_its_limit_at_all_workers_together(place: &Place) {
+    let of = |platform: &str, group: &str| NewJob { platform: platform.to_owned(), ..job(group) };
+    for n in 0..6 {
+        place.add(of("twitter", &format!("group {n}"))).await;
+    }
+    let reddit = place.add(of("reddit", "group 0")).await;
+    let other = place.again().await;
+    let limits = Limits { group: MANY, platform: 2 };
+    let claims = (0..8).map(|n| {
+        let store = if n % 2 == 0 { place.store.clone() } else { other.clone() };
+        async move { store.claim("worker", LONG, limits).await.unwrap() }
+    });
+    let claimed: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
+    assert_eq!(claimed.len(), 3, "two of one platform, and those behind hold up nobody else");
+    let (twitter, rest): (Vec<_>, Vec<_>) = claimed.iter().partition(|claimed| claimed.id != reddit);
+    assert_eq!((twitter.len(), rest.len()), (2, 1));
+    assert!(place.finish(twitter[0], End::Done).await);
+    assert!(place.store.claim("worker", LONG, limits).await.unwrap().is_some(), "one has ended, the next may run");
+    assert!(place.store.claim("worker", LONG, limits).await.unwrap().is_none());
+    // A worker that died counts no longer once its lease has lapsed.
+    place.store.beat(&twitter[1].id, &twitter[1].lease, LAPSED, "dead", None).await.unwrap();
+    let taken_over = place.store.claim("worker", LONG, limits).await.unwrap().unwrap();
+    assert!(place.store.claim("worker", LONG, limits).await.unwrap().is_none(), "{taken_over:?}");
+}
+
+async fn that_nobody_works_on_what_may_run_is_seen(place: &Place) {
+    let unattended = async || place.store.unattended().await.unwrap();
+    assert_eq!(unattended().await, 0, "nothing waits");
+    place.add(NewJob { run_at: now() + 600_000, ..job("a") }).await;
+    assert_eq!(unattended().await, 0, "its time has not come");
+    let first = place.add(NewJob { guild: Some(7), ..job("a") }).await;
+    let second = place.add(NewJob { guild: Some(8), ..job("b") }).await;
+    assert_eq!(unattended().await, 2);
+    for (scope, left) in [(Scope::All, 0), (Scope::Guild(7), 1), (Scope::Job(second), 1)] {
+        place.store.pause(scope.clone()).await.unwrap();
+        assert_eq!(unattended().await, left, "{scope:?}");
+        place.store.resume(scope).await.unwrap();
+    }
+    let claimed = place.claim().await.unwrap();
+    assert_eq!(
+        (claimed.id.as_str(), unattended().await),
+        (first.as_str(), 0),
+        "somebody works: the other has its turn"
+    );
+    place.store.beat(&claimed.id, &claimed.lease, LAPSED, "dead", None).await.unwrap();
+    assert_eq!(unattended().await, 2, "its worker has died");
 }
 
 async fn all_that_claim_at_the_same_moment_get_a_job_of_their_own(place: &Place) {
