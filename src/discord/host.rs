@@ -122,6 +122,7 @@ impl Talk for Voice {
                 None => self.live.tidy().await,
             },
             Word::Paused => self.live.pause(&texts::paused()).await,
+            Word::Later { error, at } => self.live.pause(&texts::later(error, at)).await,
             Word::GivenUp => self.live.finish(&texts::given_up()).await,
         }
     }

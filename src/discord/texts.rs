@@ -14,7 +14,7 @@ use crate::{
     fetch::Plan,
     jobs::{JobsStatus, store},
     media::Outlook,
-    model::{Counts, Error, FileType, MediaMetadata, Outcome, Phase, about},
+    model::{Counts, Error, FileType, Kind, MediaMetadata, Outcome, Phase, about},
     net::SessionState,
     strategy::{PathHealth, PlatformHealth},
 };
@@ -53,6 +53,16 @@ pub fn unattended() -> String {
 /// The same, below the status.
 pub fn nobody_works() -> String {
     "\n- ⚠️ None of my workers is running: what is queued waits for one".to_owned()
+}
+
+/// A failure that passes: when it is tried again (milliseconds since 1970), in the reader's own time.
+pub fn later(error: &Error, at: i64) -> String {
+    let why = match error.kind() {
+        Kind::RateLimited { .. } => "The platform asks me to slow down.",
+        Kind::Timeout => "The platform takes too long to answer.",
+        _ => "I can't reach the platform at the moment.",
+    };
+    format!("⏳ {why} I'll try again by myself <t:{}:R>.", at.div_euclid(1000))
 }
 
 /// The first text of a live message.

@@ -273,6 +273,13 @@ impl Drop for Slot {
     }
 }
 
+/// A random number from 0 to 1.
+fn share() -> f64 {
+    // 48 bits of a random UUID that hold neither its version nor its variant.
+    let bits = (uuid::Uuid::new_v4().as_u128() >> 80) as u64;
+    bits as f64 / (1u64 << 48) as f64
+}
+
 impl Inner {
     fn workshop(&self) -> Result<Arc<Workshop>, Error> {
         let mut workshop = self.workshop.lock().unwrap_or_else(PoisonError::into_inner);

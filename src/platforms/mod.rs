@@ -89,6 +89,11 @@ pub trait Platform: Send + Sync {
     fn refine(&self, _resource: &Resource, _tool: Tool, _raw: &[serde_json::Value], _metadata: &mut MediaMetadata) {}
 }
 
+/// Whether this short name stands for any server there is, not for a site that is known.
+pub fn is_any_server(id: &str) -> bool {
+    [direct::ID, generic::ID].iter().any(|any| any.0 == id)
+}
+
 /// Whose cookies a platform gets. `resource`: what is asked for, which tells the host where a platform is on any.
 pub fn scope<'a>(platform: &'a dyn Platform, resource: Option<&'a Resource>) -> net::Scope<'a> {
     net::Scope {

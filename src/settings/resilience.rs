@@ -59,7 +59,8 @@ pub(super) const SPECS: &[Spec] = &[
         name: "RETRY_MAX_SECONDS",
         path: "resilience.retry_max_seconds",
         default: Some("30"),
-        doc: "The longest wait before a retry. A platform that asks for a longer one is not waited for: its answer is told.",
+        doc: "The longest wait before a retry. A platform that asks for a longer one is not waited for: its answer is told, or a \
+              request from Discord is tried again later (RETRY_LATER_MAX).",
         apply: |s, t| parse::wait(t).map(|time| s.resilience.retry_max = time),
         ..SECONDS
     },
@@ -70,6 +71,25 @@ pub(super) const SPECS: &[Spec] = &[
         doc: "The wait after a rate limit that tells none. It doubles while it proves too short and falls back when it \
               proves long enough.",
         apply: |s, t| parse::wait(t).map(|time| s.resilience.rate_limit_delay = time),
+        ..SECONDS
+    },
+    Spec {
+        name: "RETRY_LATER_MAX",
+        path: "resilience.retry_later_max",
+        default: Some("2"),
+        takes: "number, 0 to 2",
+        doc: "How often a request from Discord is tried again later by itself when its platform is down or asks to slow down. Its \
+              message says when. 0: such failures are told at once.",
+        apply: |s, t| parse::number(t, 0, 2).map(|count| s.resilience.retry_later_max = count),
+        ..NUMBER
+    },
+    Spec {
+        name: "RETRY_LATER_SECONDS",
+        path: "resilience.retry_later_seconds",
+        default: Some("60"),
+        doc: "The wait before the first of these attempts; before the second it is five times as long. A platform that asks for \
+              longer, up to an hour, gets it.",
+        apply: |s, t| parse::wait(t).map(|time| s.resilience.retry_later = time),
         ..SECONDS
     },
     Spec {

@@ -244,6 +244,10 @@ pub struct Resilience {
     pub retry_max: Duration,
     /// `RETRY_RATE_LIMIT_SECONDS`: the wait after a rate limit that tells none.
     pub rate_limit_delay: Duration,
+    /// `RETRY_LATER_MAX`: further attempts at a request from Discord that failed in a way that passes.
+    pub retry_later_max: u32,
+    /// `RETRY_LATER_SECONDS`: the wait before the first of them.
+    pub retry_later: Duration,
     /// `BREAKER_FAILURE_PERCENT`: the share of recent failures that pauses a path.
     pub breaker_failure_percent: u32,
     /// `BREAKER_WINDOW_SECONDS`: how far back attempts are recent.
@@ -265,6 +269,8 @@ impl Default for Resilience {
             retry_base: Duration::from_secs(1),
             retry_max: Duration::from_secs(30),
             rate_limit_delay: Duration::from_secs(5),
+            retry_later_max: 2,
+            retry_later: Duration::from_secs(60),
             breaker_failure_percent: 50,
             breaker_window: Duration::from_secs(300),
             breaker_min_attempts: 5,

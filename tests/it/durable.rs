@@ -6,6 +6,7 @@ mod cluster;
 mod crash;
 mod disk;
 mod kills;
+mod later;
 mod outage;
 mod recovery;
 mod restart;

@@ -25,6 +25,7 @@ async fn no_secret_is_seen_anywhere_after_a_full_run_at_the_loudest_level() {
     let mut bot = world
         .bot(&[
             ("LOG_LEVEL", "trace"),
+            ("RETRY_LATER_MAX", "0"),
             ("GALLERY_DL_COOKIES_FILE", cookies.to_str().unwrap()),
             ("REDDIT_CLIENT_ID", "an-app"),
             ("REDDIT_CLIENT_SECRET", REDDIT_SECRET),

@@ -8,12 +8,14 @@
 //!                                         └──► host: where the files go, who is told what
 //! ```
 //!
-//! - `worker`: claims what may run when a slot is free, one task a job, and gives back what a stop interrupts.
+//! - `worker`: claims what may run when a slot is free, one task a job, and gives back what a stop interrupts; `later`: which
+//!   failures are tried again by themselves.
 //! - `page`: one claimed job's row. Everything written to it carries the lease; whoever has lost that falls silent.
 //! - `recorded`: a folder as a sink that remembers what it was given.
 //!
 //! What a job's files and words go to is the host's business (`discord/host.rs`).
 
+mod later;
 mod page;
 mod recorded;
 mod worker;
@@ -22,13 +24,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use later::Later;
 pub use recorded::Recorded;
 pub use worker::{ATTEMPTS, Durable, Pace};
 
-use super::store::{Claimed, PartRow, PartState, SentFile};
+use super::store::{Claimed, Moment, PartRow, PartState, SentFile};
 use crate::{
     deliver::{Entry, Journal, Piece, Place, Sink, Stage},
-    model::{Outcome, ProgressReceiver, Request, Result},
+    model::{Error, Outcome, ProgressReceiver, Request, Result},
 };
 
 /// Whoever knows what a job's files and words go to.
@@ -66,6 +69,13 @@ pub trait Talk: Send + Sync {
 pub enum Word<'a> {
     /// It has ended, well or not.
     Ended(&'a Outcome),
+    /// It failed in a way that passes, and is tried again then.
+    Later {
+        /// How it failed.
+        error: &'a Error,
+        /// When the next attempt may begin, in milliseconds since 1970.
+        at: Moment,
+    },
     /// The bot stops; it goes on after the restart, or at another bot.
     Paused,
     /// It was broken off too often.

@@ -16,11 +16,11 @@ use tokio_util::{
 };
 use tracing::Instrument;
 
-use super::{Host, Taken, Word, page::Page};
+use super::{Host, Later, Taken, Word, page::Page};
 use crate::{
     jobs::{
-        Job, Jobs,
-        store::{Claimed, End, JobStore, Limits, Report, now},
+        Job, Jobs, share,
+        store::{Claimed, End, JobStore, Limits, Moment, Report, now},
     },
     model::{DownloadMethod, Error, Kind, Outcome},
     settings::Settings,
@@ -44,7 +44,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// When a job whose place could not be reached is tried again.
 const LATER: Duration = Duration::from_secs(30);
 
-/// How many at once, and how long each may be silent.
+/// How many at once, how long each may be silent, and how often what failed is tried again.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Jobs at work at once, in this process.
@@ -53,6 +53,8 @@ pub struct Pace {
     pub limits: Limits,
     /// How long a worker may be silent before others take its jobs over.
     pub lease: Duration,
+    /// Further attempts at what failed.
+    pub later: Later,
 }
 
 impl Pace {
@@ -64,6 +66,7 @@ impl Pace {
             slots: settings.downloads.max_concurrent,
             limits: Limits { group: i64::MAX, platform },
             lease: settings.database.lease,
+            later: Later::of(&settings.resilience),
         }
     }
 }
@@ -238,7 +241,10 @@ impl Durable {
             before.gone.cancelled().await;
         }
         if claimed.attempt > 1 {
-            tracing::info!(parts = claimed.parts.len(), "taking up a job that was broken off");
+            tracing::info!(
+                parts = claimed.parts.len(),
+                "taking up a job again that was broken off or failed for a time"
+            );
         }
         let taken = tokio::select! {
             biased;
@@ -274,6 +280,13 @@ impl Durable {
             }
             return;
         }
+        if let Some((error, at)) = self.again(&claimed, &page, &outcome) {
+            talk.say(Word::Later { error, at }).await;
+            if !page.finish(End::Again { at }, report(&outcome)).await {
+                silent();
+            }
+            return;
+        }
         talk.say(Word::Ended(&outcome)).await;
         let end = match &outcome.error {
             None => End::Done,
@@ -283,6 +296,17 @@ impl Durable {
         if !page.finish(end, report(&outcome)).await {
             silent();
         }
+    }
+
+    /// Whether a job that failed is tried again by itself: why it failed, and when.
+    fn again<'a>(&self, claimed: &Claimed, page: &Page, outcome: &'a Outcome) -> Option<(&'a Error, Moment)> {
+        if page.cancelled.is_cancelled() || claimed.attempt >= TRIES {
+            return None;
+        }
+        let wait = self.pace.later.after(claimed.attempt.unsigned_abs(), outcome, share())?;
+        tracing::info!(?wait, "failed for now: it is tried again");
+        let at = now().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        Some((outcome.error.as_ref()?, at))
     }
 
     /// Follows a job to its end. Also tells whether the worker broke it off because it is to stop.

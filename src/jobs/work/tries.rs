@@ -10,7 +10,10 @@ use std::{
 use tokio::time::Instant;
 use url::Url;
 
-use super::{super::Parts, Loaded, Work};
+use super::{
+    super::{Parts, share},
+    Loaded, Work,
+};
 use crate::{
     fetch::Download,
     model::{Error, Kind, MediaMetadata, Phase, Result, Retry, UploadLimit},
@@ -287,13 +290,6 @@ async fn in_time<T>(work: impl Future<Output = T>, allowed: Duration, pass: &Pas
             }
         }
     }
-}
-
-/// A random number from 0 to 1.
-fn share() -> f64 {
-    // 48 bits of a random UUID that hold neither its version nor its variant.
-    let bits = (uuid::Uuid::new_v4().as_u128() >> 80) as u64;
-    bits as f64 / (1u64 << 48) as f64
 }
 
 #[cfg(test)]

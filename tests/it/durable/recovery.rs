@@ -21,6 +21,10 @@ use crate::{
     },
 };
 
+/// Settings with which an outage is told at once: nobody else is asked, and nothing is tried again.
+const OUTAGE: [(&str, &str); 3] =
+    [("DOWNLOAD_API_FALLBACK_TO_CLI", "false"), ("RETRY_MAX_ATTEMPTS", "1"), ("RETRY_LATER_MAX", "0")];
+
 /// `boss-bot recovery …` beside the bot, on its database.
 async fn recovery(world: &World, args: &[&str]) -> String {
     let data = world.dir().join("data");
@@ -46,7 +50,7 @@ async fn failed(world: &World, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_outage_cost_is_done_again_by_one_command_and_each_member_has_the_files_once() {
     let world = World::start().await;
-    let env = [("DOWNLOAD_API_FALLBACK_TO_CLI", "false"), ("RETRY_MAX_ATTEMPTS", "1")];
+    let env = OUTAGE;
     let clips = [media::small_video(2301), media::small_video(2302)];
     let links = clips.each_ref().map(|clip| world.web.x().post(Tweet::video(clip)));
     world.web.faults().add(Fault::on("", "", FaultKind::Status(503)));
@@ -84,7 +88,7 @@ async fn what_an_outage_cost_is_done_again_by_one_command_and_each_member_has_th
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_put_back_while_no_bot_ran_is_done_by_the_next_one() {
     let world = World::start().await;
-    let env = [("DOWNLOAD_API_FALLBACK_TO_CLI", "false"), ("RETRY_MAX_ATTEMPTS", "1")];
+    let env = OUTAGE;
     let clip = media::small_video(2303);
     let link = world.web.x().post(Tweet::video(&clip));
     world.web.faults().add(Fault::on("", "", FaultKind::Status(503)));
