@@ -78,8 +78,12 @@ impl Lost {
         self.advice().0
     }
 
-    /// Whether it has ended without success.
+    /// Whether it has ended without success, and not before it began: see [`crate::jobs::store::JobStore::again`].
     pub(super) fn may_run_again(&self) -> bool {
-        matches!(self.row.state, State::Failed | State::NeedsAttention | State::Cancelled)
+        match self.row.state {
+            State::Failed | State::NeedsAttention => true,
+            State::Cancelled => self.row.started_at.is_some(),
+            State::Queued | State::Running | State::Done => false,
+        }
     }
 }

@@ -325,8 +325,8 @@ impl JobStore {
 
     /// Puts a job that ended without success back into the queue, with all its attempts before it, and with `request` for
     /// what is to be done, if that is given. What it has posted stays written down, so that only the rest is sent. In the
-    /// statistics each of its ends counts. False: there is no such job, or it waits, runs or was delivered; then nothing
-    /// changes.
+    /// statistics each of its ends counts. False: there is no such job, or it waits, runs, was delivered, or was
+    /// called off before it began; then nothing changes.
     ///
     /// # Errors
     /// When the database fails.

@@ -137,11 +137,13 @@ pub(super) const CANCEL: &str = "UPDATE jobs SET cancel_asked = 1, \
         state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END \
     WHERE id = $1 AND state IN ('queued', 'running') RETURNING id, state";
 
-/// 1 id, 2 now, 3 request or none. What was delivered is never done again. What was posted stays written down, and so does
+/// 1 id, 2 now, 3 request or none. What was delivered is never done again, nor what was called off before it began: that may
+/// be a command that another process has answered. What was posted stays written down, and so does
 /// why it failed, until the next attempt ends.
 pub(super) const AGAIN: &str = "UPDATE jobs SET state = 'queued', run_at = $2, request = coalesce($3, request), \
         attempts = 0, cancel_asked = 0, paused = 0, finished_at = NULL \
-    WHERE id = $1 AND state IN ('failed', 'needs_attention', 'cancelled') RETURNING id";
+    WHERE id = $1 AND (state IN ('failed', 'needs_attention') OR state = 'cancelled' AND started_at IS NOT NULL) \
+    RETURNING id";
 
 /// 1 id.
 pub(super) const IS_CANCEL_ASKED: &str = "SELECT cancel_asked FROM jobs WHERE id = $1";

@@ -32,6 +32,10 @@ const HALVE_ABOVE: f64 = 32.0;
 /// Starved: what the chosen picture would need.
 const STARVED: f64 = 34.0;
 
+/// A size that would need a worse quality than this breaks up: x264's scale ends at 51, and samples tell a little too few bits
+/// where most of a video hardly changes.
+const HOPELESS: f64 = 47.0;
+
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Advice {
@@ -60,6 +64,12 @@ struct Tried {
     likeness: f64,
     /// The CRF that gives them.
     crf: f64,
+}
+
+impl Tried {
+    fn hopeless(&self) -> bool {
+        self.crf > HOPELESS
+    }
 }
 
 /// Asks the samples for `bits` a second. `guess`: the CRF to begin with. `None`: they do not answer.
@@ -156,7 +166,7 @@ impl Climb<'_, '_> {
             for index in start + 1..self.rungs.len() {
                 let Some(next) = self.try_at(index).await? else { break };
                 best = better(best, next);
-                if next.likeness < at.likeness + BIAS {
+                if !at.hopeless() && next.likeness < at.likeness + BIAS {
                     break;
                 }
                 at = next;
@@ -203,10 +213,10 @@ impl Climb<'_, '_> {
     }
 }
 
-/// The better of two: a smaller picture must be clearly better.
+/// The better of two: a smaller picture must be clearly better, if the larger one is worth anything.
 fn better(one: Tried, two: Tried) -> Tried {
     let (large, small) = if one.index <= two.index { (one, two) } else { (two, one) };
-    if small.likeness > large.likeness + BIAS { small } else { large }
+    if large.hopeless() || small.likeness > large.likeness + BIAS { small } else { large }
 }
 
 /// The CRF that a rung should need, from that of the native size.
@@ -251,5 +261,7 @@ mod tests {
         let tried = |index, likeness| Tried { index, likeness, crf: 30.0 };
         assert_eq!(better(tried(0, 15.0), tried(2, 15.04)).index, 0);
         assert_eq!(better(tried(2, 15.1), tried(0, 15.0)).index, 2);
+        let hopeless = Tried { crf: 51.0, ..tried(0, 15.0) };
+        assert_eq!(better(tried(2, 14.0), hopeless).index, 2);
     }
 }

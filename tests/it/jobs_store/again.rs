@@ -58,6 +58,9 @@ async fn only_what_ended_without_success_runs_again(place: &Place) {
     assert!(place.finish(&claimed, End::Done).await);
     assert!(!again(&id).await, "it was delivered");
     assert_eq!(place.store.get(&id).await.unwrap().unwrap().state, State::Done);
+    let id = place.add(job("a")).await;
+    assert!(place.store.cancel(&id).await.unwrap());
+    assert!(!again(&id).await, "it was called off before it began: another process may have answered it");
     for end in [End::Failed, End::NeedsAttention, End::Cancelled] {
         let id = place.add(job("a")).await;
         let claimed = place.claim().await.unwrap();
