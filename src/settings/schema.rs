@@ -442,7 +442,7 @@ impl Default for Settings {
                 preset: None,
                 time_budget: Duration::from_secs(120),
                 max_concurrent: 1,
-                min_video_kbps: 80,
+                min_video_kbps: 60,
                 min_audio_kbps: 24,
                 image_min_quality: 60,
                 split: false,

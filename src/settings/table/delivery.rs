@@ -54,9 +54,10 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         name: "COMPRESSION_MIN_VIDEO_BITRATE_KBPS",
         path: "compression.min_video_bitrate_kbps",
-        default: Some("80"),
+        default: Some("60"),
         takes: "kbit/s, 10 to 50000",
-        doc: "A video that would need less than this to fit is refused rather than made unwatchable.",
+        doc: "A video that would need less than this to fit is refused rather than made unwatchable. Fewer frames than 24 a second \
+              need less.",
         apply: |s, t| parse::number(t, 10, 50_000).map(|rate| s.compression.min_video_kbps = rate),
         ..NUMBER
     },
