@@ -8,7 +8,7 @@ use crate::{
     jobs::{Jobs, Parts},
     media::Media,
     model::Result,
-    net::{Cassette, Egress},
+    net::{Bucket, Cassette, Egress},
     platforms::Registry,
     settings::Settings,
     strategy::Strategy,
@@ -33,6 +33,8 @@ pub struct App {
     pub cache: Cache,
     /// Where files go that are too large to be sent, if the operator has set it up.
     pub store: Option<Arc<Store>>,
+    /// What several machines share, if the operator has set it up.
+    pub bucket: Option<Bucket>,
     /// The runner of requests.
     pub jobs: Jobs,
 }
@@ -41,7 +43,7 @@ impl App {
     /// Builds everything. Touches no network and starts no process.
     ///
     /// # Errors
-    /// When the network settings are not usable (a missing CA file).
+    /// When the network settings are not usable (a missing CA file), or those of the bucket.
     pub fn new(settings: Settings) -> Result<Self> {
         Self::with_cassette(settings, None)
     }
@@ -62,7 +64,8 @@ impl App {
         let media = Arc::new(Media::new(settings.compression.clone(), tools.clone()));
         let strategy = Arc::new(Strategy::new(settings.clone(), registry.clone()));
         let cache = Cache::new(&settings.cache, &settings.tools.data_dir.join("cache"));
-        let store = Store::new(&settings.store).map(Arc::new);
+        let bucket = Bucket::new(&settings.bucket, &egress)?;
+        let store = Store::new(&settings.store, bucket.as_ref()).map(Arc::new);
         let jobs = Jobs::new(Parts {
             settings: settings.clone(),
             egress: egress.clone(),
@@ -72,7 +75,7 @@ impl App {
             cache: cache.clone(),
             store: store.clone(),
         });
-        Ok(Self { settings, egress, registry, tools, media, strategy, cache, store, jobs })
+        Ok(Self { settings, egress, registry, tools, media, strategy, cache, store, bucket, jobs })
     }
 }
 

@@ -29,7 +29,7 @@ use self::{
 use super::{Exit, bars::Bars, fetch, output, stop, wishes::Wishes};
 use crate::{
     app::App,
-    deliver::DirectorySink,
+    deliver::{ArchiveSink, DirectorySink, Sink},
     model::{Error, ITEMS_OF_A_LIST, Kind, Outcome, Request, Requester, UploadLimit, redact},
     settings::{self, Settings},
 };
@@ -73,6 +73,10 @@ pub(super) struct Args {
     /// Where the files go; made when it is missing
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
+
+    /// Sort the files by platform and author, with what is known of each post beside them (info.json, its words, its preview)
+    #[arg(long)]
+    archive: bool,
 
     /// Links worked on at once; without it MAX_CONCURRENT_DOWNLOADS
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -275,7 +279,11 @@ async fn work<'a>(
         {
             let (link, bars) = (entry.link.clone(), bars.clone());
             let limit = entry.max_size.map(|per_file| UploadLimit { per_file });
-            let sink = Arc::new(DirectorySink::new(&args.output, limit).again());
+            let sink: Arc<dyn Sink> = if args.archive {
+                Arc::new(ArchiveSink::new(&args.output, limit, app.egress.client().clone()))
+            } else {
+                Arc::new(DirectorySink::new(&args.output, limit).again())
+            };
             let request = Request::new(entry.url.clone(), entry.options.clone(), Requester::command_line());
             let job = app.jobs.submit(request, sink);
             let bar = tokio::spawn(bars.follow(link, job.progress.clone()));

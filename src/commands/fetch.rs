@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, bars, output, stop, wishes::Wishes};
 use crate::{
     app::App,
-    deliver::DirectorySink,
+    deliver::{ArchiveSink, DirectorySink, Sink},
     fetch::{Plan, previews},
     jobs::Job,
     model::{Error, Options, Outcome, Request, Requester, Result, UploadLimit},
@@ -39,6 +39,10 @@ pub(super) struct Args {
     /// Where the files go; made when it is missing
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
+
+    /// Sort the files by platform and author, with what is known of each post beside them (info.json, its words, its preview)
+    #[arg(long)]
+    archive: bool,
 
     /// With the earlier posts of the same thread, where the platform has threads (X)
     #[arg(long)]
@@ -129,7 +133,11 @@ pub(super) async fn execute(args: Args, app: Arc<App>) -> Exit {
     };
     let bars = bars::Bars::new();
     let limit = args.max_size.map(|per_file| UploadLimit { per_file });
-    let sink = Arc::new(DirectorySink::new(&args.output, limit));
+    let sink: Arc<dyn Sink> = if args.archive {
+        Arc::new(ArchiveSink::new(&args.output, limit, app.egress.client().clone()))
+    } else {
+        Arc::new(DirectorySink::new(&args.output, limit))
+    };
     let tasks: Vec<(String, Task)> = args
         .links
         .iter()

@@ -7,7 +7,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Exit, stop};
 use crate::{
     app::App,
-    deliver::Store,
     discord::{self, Role, RunError},
     jobs::store::{JobStore, StoreError},
     settings::{DatabaseUrl, Settings},
@@ -128,7 +127,10 @@ pub(super) async fn execute(role: Role, app: Arc<App>) -> Exit {
     };
     point_out(role, &app.settings.database.url);
     let store = app.store.clone();
-    if let Some(Err(error)) = store.as_deref().map(Store::check) {
+    // A bucket that cannot be reached now is told by the first round of tidying: everything else works without it.
+    if let Some(store) = store.as_ref().filter(|_| app.settings.store.dir.is_some())
+        && let Err(error) = store.check().await
+    {
         eprintln!("boss-bot: {}", error.operator_text());
         return Exit::Settings;
     }

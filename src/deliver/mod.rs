@@ -1,7 +1,7 @@
 //! From finished files to where they belong: plans messages, and knows the sinks that send them.
 //!
 //! ```text
-//! files ──plan──► parts ──Sink::send──► a directory (here) · a Discord channel (discord/)
+//! files ──plan──► parts ──Sink::send──► a directory or an archive (here) · a Discord channel (discord/)
 //!   │                     ▲
 //!   │      caption (title, author, words, link)
 //!   │                     ▲
@@ -10,6 +10,7 @@
 //!
 //! What a place takes is the sink's to know ([`Sink::limit`]); making files fit it is `media/`'s.
 
+mod archive;
 mod caption;
 mod directory;
 mod journal;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 
 use crate::model::{Error, MediaFile, MediaMetadata, UploadLimit};
 
+pub use archive::ArchiveSink;
 pub use caption::{MAX_CAPTION, caption, caption_with, escape, notes, warned};
 pub use directory::DirectorySink;
 pub use journal::{Already, Entry, Journal, Piece, Place, Stage};

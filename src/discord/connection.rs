@@ -124,6 +124,7 @@ async fn work(app: &App, durable: &Durable, stop: &CancellationToken) -> Result<
     durable.start(Arc::new(DiscordHost {
         rest: Rest::new(account.client.clone(), Arc::new(account.http())),
         seal: account.seal,
+        client: app.egress.client().clone(),
         limits: Arc::default(),
         settings: app.settings.clone(),
         waiting: Waiting::default(),
@@ -212,6 +213,7 @@ async fn serve(part: Part<'_>, intents: GatewayIntents, stop: &CancellationToken
                 durable.start(Arc::new(DiscordHost {
                     rest: rest.clone(),
                     seal: seal.clone(),
+                    client: app.egress.client().clone(),
                     limits: limits.clone(),
                     settings: app.settings.clone(),
                     waiting: waiting.clone(),

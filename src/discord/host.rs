@@ -17,13 +17,14 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
-    deliver::{self, DirectorySink, Journal, Sink},
+    deliver::{self, ArchiveSink, DirectorySink, Journal, Sink},
     jobs::{
         Seal,
         durable::{self, Host, Recorded, Taken, Talk, Word},
         store::{Claimed, JobRow},
     },
     model::{Error, Options, Outcome, ProgressReceiver, Request, Requester, Result},
+    net::Client,
     settings::Settings,
 };
 
@@ -44,6 +45,8 @@ pub struct DiscordHost {
     pub rest: Rest,
     /// Opens the tokens of interactions.
     pub seal: Arc<Seal>,
+    /// Loads previews for the archive.
+    pub client: Client,
     /// What was learned about upload limits.
     pub limits: Arc<LimitBook>,
     /// What the operator set.
@@ -90,7 +93,14 @@ impl Host for DiscordHost {
             }),
             Target::Server => {
                 live.resume(journal.clone(), Vec::new(), job.attempt <= 1).await;
-                Arc::new(Recorded::new(DirectorySink::new(&self.settings.downloads.dir, None), journal, &entries))
+                let dir = &self.settings.downloads.dir;
+                let sink: Box<dyn Sink> = if self.settings.downloads.archive {
+                    Box::new(ArchiveSink::new(dir, None, self.client.clone()))
+                } else {
+                    // Who dies between placing files and writing that down would place them twice.
+                    Box::new(DirectorySink::new(dir, None).again())
+                };
+                Arc::new(Recorded::new(sink, journal, &entries))
             }
         };
         let request = Request { id: job.id.clone(), url, options, requester };

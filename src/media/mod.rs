@@ -52,6 +52,7 @@ pub use self::{
     video::hardware::HardwareCheck,
 };
 pub(crate) use self::{
+    look::names::folder as folder_name,
     plan::human_bytes,
     slots::{Slot, Slots},
 };

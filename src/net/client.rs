@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use reqwest::{Certificate, ClientBuilder, Method, Proxy, RequestBuilder, Response, header, redirect};
+use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, RequestBuilder, Response, header, redirect};
 use url::Url;
 
 use super::{
@@ -31,6 +31,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Redirects followed before giving up.
 const MAX_REDIRECTS: usize = 10;
+
+/// What is reached without the proxy when it is the operator's own: private addresses, and names that only private networks
+/// have (RFC 1918, RFC 4193, RFC 6761, RFC 6762, RFC 8375).
+const PRIVATE: &str =
+    "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,localhost,local,lan,internal,home.arpa";
 
 /// How long Discord may leave sent bytes unacknowledged, or an idle connection's probes unanswered.
 pub const DISCORD_SILENCE: Duration = Duration::from_secs(60);
@@ -175,6 +180,16 @@ pub(super) fn discord(
         (None, None) => builder,
     };
     build(builder)
+}
+
+/// The client for a server of the operator's own. See [`super::Egress::own`].
+pub(super) fn own(proxy: Option<&Url>, roots: &[Certificate]) -> Result<reqwest::Client> {
+    // The environment has no say here; a redirect would lose the signature of a request.
+    let builder = base(roots).redirect(redirect::Policy::none());
+    build(match proxy {
+        Some(proxy) => builder.proxy(upstream(proxy)?.no_proxy(NoProxy::from_string(PRIVATE))),
+        None => builder,
+    })
 }
 
 /// What the guarded clients share: every address and every redirect is judged.

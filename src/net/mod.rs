@@ -11,6 +11,7 @@
 //! that tools are made to use. Discord's own API is no stranger: [`Egress::discord`] is a plain client.
 
 pub mod addresses;
+pub mod bucket;
 pub mod cassette;
 pub mod client;
 pub mod cookies;
@@ -23,6 +24,7 @@ pub mod response;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+pub use bucket::Bucket;
 pub use cassette::Cassette;
 pub use client::{Client, USER_AGENT};
 pub use cookies::{Jar, Scope, Session, SessionState, Sessions, ToolCookies};
@@ -112,6 +114,15 @@ impl Egress {
     /// When the TLS configuration cannot be built.
     pub fn discord(&self, address: Option<SocketAddr>) -> Result<reqwest::Client> {
         client::discord(address, self.inner.settings.proxy.as_ref(), &self.inner.roots)
+    }
+
+    /// A client for a server of the operator's own: not for strangers' links. `NETWORK_PROXY` applies, unless the server is
+    /// in a private network.
+    ///
+    /// # Errors
+    /// When the TLS configuration cannot be built.
+    pub fn own(&self) -> Result<reqwest::Client> {
+        client::own(self.inner.settings.proxy.as_ref(), &self.inner.roots)
     }
 
     /// Starts a loopback forward proxy for one tool process, with the same policy. `budget`: bytes it may receive in all.

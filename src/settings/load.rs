@@ -18,6 +18,18 @@ use super::{
     table::{COOKIES_FILE, COOKIES_FROM_BROWSER, PLATFORM_SPECS, SPECS, USE_API_CLIENT},
 };
 
+/// The first makes no sense without the second.
+const TOGETHER: [(&str, &str); 8] = [
+    ("STORE_DIR", "STORE_URL"),
+    ("STORE_URL", "STORE_DIR"),
+    ("S3_BUCKET", "S3_URL"),
+    ("S3_BUCKET", "S3_ACCESS_KEY_ID"),
+    ("S3_BUCKET", "S3_SECRET_ACCESS_KEY"),
+    ("S3_URL", "S3_BUCKET"),
+    ("S3_PUBLIC_URL", "S3_BUCKET"),
+    ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"),
+];
+
 /// `config/default.toml` as it was when this was built.
 pub(super) const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
@@ -194,7 +206,7 @@ fn apply(
         }
         entries.push(entry);
     }
-    for (set, unset) in [("STORE_DIR", "STORE_URL"), ("STORE_URL", "STORE_DIR")] {
+    for (set, unset) in TOGETHER {
         let value = |name: &str| entries.iter().find(|entry| entry.name == name && entry.value.is_some());
         let wrong = problems.iter().any(|problem| problem.name == set);
         if let (Some(entry), None, false) = (value(set), value(unset), wrong) {

@@ -183,13 +183,47 @@ pub(super) fn address_of_folder(text: &str) -> Parsed<Url> {
         )
     };
     let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).map_err(|_| expected())?;
-    let plain = matches!(url.scheme(), "http" | "https")
+    if is_plain(&url) && url.as_str().len() <= MAX_ADDRESS { Ok(url) } else { Err(expected()) }
+}
+
+/// Whether an address is a place on a web server, with nothing else in it.
+fn is_plain(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
         && url.host().is_some()
         && url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()
-        && url.fragment().is_none();
-    if plain && url.as_str().len() <= MAX_ADDRESS { Ok(url) } else { Err(expected()) }
+        && url.fragment().is_none()
+}
+
+/// The address of a server, without a user.
+pub(super) fn server(text: &str) -> Parsed<Url> {
+    let expected = || "expected an http or https address such as https://s3.example.org".to_owned();
+    Url::parse(text).ok().filter(is_plain).ok_or_else(expected)
+}
+
+/// The name of a bucket. What stores take as one is narrower and their business; it must make one part of an address.
+pub(super) fn bucket(text: &str) -> Parsed<String> {
+    let fine = (3..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if fine { Ok(text.to_owned()) } else { Err("expected a bucket's name: 3 to 63 letters, digits, - and .".into()) }
+}
+
+/// Something that is sent in a header or an address: without spaces.
+pub(super) fn word(text: &str) -> Parsed<String> {
+    let fine = !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fine { Ok(text.to_owned()) } else { Err("expected letters, digits and signs, without spaces".into()) }
+}
+
+/// What names in a bucket begin with, given back with a `/` at its end.
+pub(super) fn object_prefix(text: &str) -> Parsed<String> {
+    let parts = text.trim_end_matches('/');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/');
+    let fine = parts.len() <= 200
+        && parts.bytes().all(plain)
+        && parts.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+    if fine { Ok(format!("{parts}/")) } else { Err("expected a folder's name such as boss-bot/".into()) }
 }
 
 /// One of a few words, in any case; given back as listed.
@@ -386,6 +420,25 @@ mod tests {
         for text in ["127.0.0.1:3128", "socks5://a:1", "http://a/b", "http://a/?q"] {
             assert!(proxy(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn buckets_and_what_their_names_begin_with_make_one_address() {
+        assert_eq!(object_prefix("boss-bot").unwrap(), "boss-bot/");
+        assert_eq!(object_prefix("a/b/").unwrap(), "a/b/");
+        for wrong in ["", "/", "/a", "a//b", "../a", "a b", "ä"] {
+            assert!(object_prefix(wrong).is_err(), "{wrong}");
+        }
+        assert!(bucket("my.bucket-1").is_ok());
+        for wrong in ["ab", "a/b/c", "-abc", "a b c", "../abc"] {
+            assert!(bucket(wrong).is_err(), "{wrong}");
+        }
+        assert!(server("http://127.0.0.1:9000").is_ok());
+        for wrong in ["s3.example.org", "ftp://s3.example.org", "https://me:secret@s3.example.org", "https://a.b/?c=d"]
+        {
+            assert!(server(wrong).is_err(), "{wrong}");
+        }
+        assert!(word("AKIA+/=x").is_ok() && word("a b").is_err() && word("").is_err());
     }
 
     #[test]

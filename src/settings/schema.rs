@@ -22,6 +22,8 @@ pub struct Settings {
     pub upload: Upload,
     /// The operator's store.
     pub store: StoreSettings,
+    /// An S3-compatible store.
+    pub bucket: BucketSettings,
     /// The network.
     pub network: Network,
     /// What platforms answered before.
@@ -54,6 +56,8 @@ pub struct Discord {
 pub struct Downloads {
     /// `DOWNLOAD_DIR`: job folders live (and die) here; kept files too.
     pub dir: PathBuf,
+    /// `DOWNLOAD_LAYOUT`: whether kept files are sorted by platform and author, with what is known of them beside them.
+    pub archive: bool,
     /// `MAX_FILE_SIZE` in bytes: larger files are not downloaded.
     pub max_file_bytes: u64,
     /// `MAX_CONCURRENT_DOWNLOADS`.
@@ -198,6 +202,45 @@ pub struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> Self {
         Self { dir: None, url: None, keep: Duration::from_secs(24 * 3600), max_bytes: 10 << 30 }
+    }
+}
+
+/// A bucket of an S3-compatible store. It is used when `name` is set.
+#[derive(Debug, Clone)]
+pub struct BucketSettings {
+    /// `S3_BUCKET`.
+    pub name: Option<String>,
+    /// `S3_URL`: the store's own address.
+    pub url: Option<Url>,
+    /// `S3_PUBLIC_URL`: the address at which members reach it. Without it nobody is sent there.
+    pub public_url: Option<Url>,
+    /// `S3_REGION`.
+    pub region: String,
+    /// `S3_ACCESS_KEY_ID`.
+    pub access_key_id: Option<String>,
+    /// `S3_SECRET_ACCESS_KEY`.
+    pub secret_access_key: Option<SecretString>,
+    /// `S3_PREFIX`: in front of every object's name; empty, or with a `/` at its end.
+    pub prefix: String,
+    /// `S3_PATH_STYLE`: whether the bucket is the first part of the path rather than of the host.
+    pub path_style: bool,
+    /// `S3_MAX_MB` in bytes: everything that the bot keeps there.
+    pub max_bytes: u64,
+}
+
+impl Default for BucketSettings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            url: None,
+            public_url: None,
+            region: "us-east-1".into(),
+            access_key_id: None,
+            secret_access_key: None,
+            prefix: String::new(),
+            path_style: true,
+            max_bytes: 10 << 30,
+        }
     }
 }
 
@@ -415,6 +458,7 @@ impl Default for Settings {
             discord: Discord { token: None, prefix: "$".into(), api_address: None },
             downloads: Downloads {
                 dir: "downloads".into(),
+                archive: true,
                 max_file_bytes: 500 * MIB,
                 max_concurrent: 5,
                 max_per_platform: None,
@@ -458,6 +502,7 @@ impl Default for Settings {
                 max_files_per_batch: 10,
             },
             store: StoreSettings::default(),
+            bucket: BucketSettings::default(),
             network: Network::default(),
             cache: CacheSettings::default(),
             resilience: Resilience::default(),

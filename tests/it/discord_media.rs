@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::world::{
     discord::{Channel, Conversation, MESSAGE_CONTENT, Message},
     media::{self, Media},
-    platforms::{Gone, Tweet},
+    platforms::{Gone, InstagramPost, Tweet},
     stage::World,
 };
 
@@ -192,11 +192,41 @@ async fn files_kept_on_the_server_are_named_and_not_posted() {
         let ann = world.discord.user("ann");
         let first = ann.slash(&general, "download", json!({"url": link, "upload": false})).await.says("💾").await;
         let second = ann.says(&general, &format!("$download-only {link}")).await.says("💾").await;
-        for (message, name) in [(first, "kept.mp4"), (second, "kept (2).mp4")] {
-            assert!(message.text().contains(name), "{}", message.text());
+        for message in [first, second] {
+            assert!(message.text().contains("kept.mp4"), "{}", message.text());
             assert!(!message.text().contains('/') && message.attachments.is_empty(), "no paths: {}", message.text());
-            assert_eq!(media::sha256(&world.downloads().join(name)), clip.sha256());
         }
     })
     .await;
+    bot.stop().await;
+    let kept = ["kept.info.json", "kept.mp4"].map(|name| world.downloads().join("direct").join(name));
+    assert_eq!(world.left_behind(), kept, "the same file is kept once");
+    assert_eq!(media::sha256(&kept[1]), clip.sha256());
+    let known: serde_json::Value = serde_json::from_slice(&std::fs::read(&kept[0]).unwrap()).unwrap();
+    assert_eq!((&known["platform"], &known["url"]), (&"direct".into(), &link.clone().into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_kept_on_the_server_are_sorted_with_what_is_known_of_them_beside_them() {
+    let world = World::start().await;
+    let mut bot = world.bot(&[]).await;
+    let post = InstagramPost::carousel(&[media::jpg(161), media::small_video(162)]);
+    let words = post.caption.clone();
+    let link = world.web.instagram().post(post);
+    bot.during(async {
+        let general = general(&world);
+        world.discord.user("ann").slash(&general, "download-only", json!({"url": link})).await.says("💾 2 files").await;
+    })
+    .await;
+    bot.stop().await;
+    let left = world.left_behind();
+    let authors: Vec<_> = std::fs::read_dir(world.downloads().join("instagram")).unwrap().flatten().collect();
+    let [author] = &authors[..] else { panic!("one author: {authors:?}") };
+    assert!(left.iter().all(|path| path.parent() == Some(&author.path())), "{left:?}");
+    let of = |end: &str| left.iter().filter(|path| path.to_string_lossy().ends_with(end)).cloned().collect::<Vec<_>>();
+    assert_eq!((of(".mp4").len(), of(".info.json").len(), of(".description").len()), (1, 1, 1), "{left:?}");
+    assert_eq!(std::fs::read_to_string(&of(".description")[0]).unwrap(), words);
+    let known = std::fs::read_to_string(&of(".info.json")[0]).unwrap();
+    assert!(!known.contains("cdninstagram") || !known.contains("oh="), "no address to load from: {known}");
+    assert!(!known.contains(&world.dir().display().to_string()), "no path of this machine: {known}");
 }

@@ -26,6 +26,7 @@ mod platforms_reddit;
 mod platforms_stage;
 mod platforms_twitter;
 mod resilience;
+mod s3;
 mod secrets;
 mod sessions;
 mod site;

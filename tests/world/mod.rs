@@ -8,6 +8,7 @@ pub mod discord;
 pub mod media;
 pub mod platforms;
 pub mod postgres;
+pub mod s3;
 pub mod samples;
 pub mod stage;
 pub mod tls;

@@ -128,6 +128,7 @@ impl World {
 pub fn left_in(downloads: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     walk(downloads, &mut found);
+    found.sort();
     found
 }
 

@@ -53,7 +53,7 @@ const FFMPEG_ADVICE: &str = "install ffmpeg (Debian, Ubuntu: apt-get install ffm
 /// Everything, in the order a person would look.
 pub(super) async fn all(app: &App) -> Vec<Finding> {
     let settings = &app.settings;
-    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, hardware, runtime, database, token) = tokio::join!(
+    let (yt_dlp, gallery_dl, ffmpeg, ffprobe, hardware, runtime, database, bucket, store, token) = tokio::join!(
         extractor(app, Tool::YtDlp),
         extractor(app, Tool::GalleryDl),
         ffmpeg(app),
@@ -61,6 +61,8 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
         hardware(app),
         javascript(),
         database(&settings.database.url),
+        bucket(app),
+        store(app),
         token(app),
     );
     let mut found = vec![yt_dlp, gallery_dl, ffmpeg, ffprobe];
@@ -70,7 +72,8 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
     found.push(folder("data", "DATA_DIR", &settings.tools.data_dir));
     found.push(space(settings));
     found.push(database);
-    found.extend(store(app));
+    found.extend(bucket);
+    found.extend(store);
     found.extend(app.strategy.sessions().files().into_iter().map(|(_, path)| cookies(path)));
     found.extend(sessions(app));
     found.push(token);
@@ -288,13 +291,32 @@ async fn unattended(url: &DatabaseUrl) -> usize {
     waiting.unwrap_or_default()
 }
 
-/// Where files go that are too large to be sent. Whether the web server serves it cannot be seen from here.
-fn store(app: &App) -> Option<Finding> {
+/// The bucket that several machines share.
+async fn bucket(app: &App) -> Option<Finding> {
+    let checked = app.bucket.as_ref()?.check().await;
+    Some(match checked {
+        Ok(()) => {
+            Finding::ok("bucket", format!("{} takes and gives", app.settings.bucket.name.as_deref().unwrap_or("S3")))
+        }
+        Err(error) => Finding::fail(
+            "bucket",
+            Exit::Settings,
+            error.operator_text(),
+            "look at S3_URL, S3_BUCKET and the keys; the bot must be allowed to put, get, list and delete objects",
+        ),
+    })
+}
+
+/// Where files go that are too large to be sent. Whether members reach it cannot be seen from here.
+async fn store(app: &App) -> Option<Finding> {
     let (store, settings) = (app.store.as_ref()?, &app.settings.store);
-    let contents = store.check().and_then(|()| Ok(store.contents()?));
+    let contents = match store.check().await {
+        Ok(()) => store.contents().await,
+        Err(error) => Err(error),
+    };
     Some(match contents {
         Ok(held) => {
-            let url = settings.url.as_ref().map(ToString::to_string).unwrap_or_default();
+            let url = store.name();
             let (hours, most) = (settings.keep.as_secs() / 3600, size(settings.max_bytes));
             Finding::ok("store", format!("{url} for {hours} h: {} files, {} of {most}", held.files, size(held.bytes)))
         }
@@ -302,7 +324,7 @@ fn store(app: &App) -> Option<Finding> {
             "store",
             Exit::Settings,
             error.operator_text(),
-            "give the bot's user the right to write there, or change STORE_DIR",
+            "give the bot the right to write there, or change STORE_DIR or the S3 settings",
         ),
     })
 }

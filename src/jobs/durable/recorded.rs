@@ -5,23 +5,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    deliver::{Already, Delivered, DirectorySink, Entry, Journal, Part, SendError, Sink, Stage},
+    deliver::{Already, Delivered, Entry, Journal, Part, SendError, Sink, Stage},
     model::UploadLimit,
 };
 
 /// The folder and its journal.
 ///
-/// Placing files and writing that down are two steps: who dies between them leaves a file twice, under two names. On the
-/// operator's own disk that is the better of two evils.
+/// Placing files and writing that down are two steps. Who dies between them places them again, so the folder must know what it
+/// has already.
 pub struct Recorded {
-    sink: DirectorySink,
+    sink: Box<dyn Sink>,
     journal: Arc<dyn Journal>,
     already: Already,
 }
 
 impl Recorded {
     /// Into this folder. `entries`: what earlier attempts have written down.
-    pub fn new(sink: DirectorySink, journal: Arc<dyn Journal>, entries: &[Entry]) -> Self {
+    pub fn new(sink: Box<dyn Sink>, journal: Arc<dyn Journal>, entries: &[Entry]) -> Self {
         let mut already = Already::default();
         for entry in entries.iter().filter(|entry| entry.stage == Stage::Sent) {
             already.add(String::new(), &entry.pieces);

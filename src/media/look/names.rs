@@ -74,6 +74,16 @@ const RESERVED: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
 /// can make `gpj.exe` read as `exe.jpg`); no leading dots, no trailing dots or blanks, no device names; at most 80
 /// characters. Other Unicode stays.
 pub(in crate::media) fn safe(name: &str, extension: &str) -> String {
+    format!("{}.{extension}", stem(name, extension))
+}
+
+/// Makes `name` a safe name of a folder, or of a file whose extension comes after it: by the same rules. Never empty.
+pub(crate) fn folder(name: &str) -> String {
+    stem(name, "")
+}
+
+/// A safe name that leaves room for this extension, without it.
+fn stem(name: &str, extension: &str) -> String {
     let mut clean = String::with_capacity(name.len());
     for c in name.chars() {
         match c {
@@ -90,7 +100,7 @@ pub(in crate::media) fn safe(name: &str, extension: &str) -> String {
     let mut stem = clean.as_str();
     while let Some((rest, tail)) = stem.rsplit_once('.') {
         let tail = tail.to_ascii_lowercase();
-        if !KNOWN.contains(&tail.as_str()) && tail != extension {
+        if extension.is_empty() || (!KNOWN.contains(&tail.as_str()) && tail != extension) {
             break;
         }
         stem = rest;
@@ -115,7 +125,7 @@ pub(in crate::media) fn safe(name: &str, extension: &str) -> String {
     if numbered || RESERVED.contains(&device.as_str()) {
         short.insert(0, '_');
     }
-    format!("{short}.{extension}")
+    short
 }
 
 /// Characters that show nothing and change how the rest reads. The joiners (U+200C, U+200D) stay: Persian and

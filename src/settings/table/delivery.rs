@@ -1,5 +1,7 @@
 //! Making files fit, sending them, and where those go that can't be sent.
 
+use secrecy::SecretString;
+
 use super::{NUMBER, PLAIN, SIZE, SWITCH, Spec};
 use crate::settings::{
     parse::{self, PRESETS},
@@ -218,6 +220,89 @@ pub(super) const SPECS: &[Spec] = &[
         default: Some("10240"),
         doc: "How much all of them may take. The oldest make room for new ones.",
         apply: |s, t| parse::size(t).map(|bytes| s.store.max_bytes = bytes),
+        ..SIZE
+    },
+    Spec {
+        name: "S3_BUCKET",
+        path: "s3.bucket",
+        example: "boss-bot",
+        takes: "name",
+        doc: "A bucket of an S3-compatible store, with S3_URL, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY. What one machine has \
+              loaded and made is kept there too, so that the others need not load it again.",
+        apply: |s, t| parse::bucket(t).map(|name| s.bucket.name = Some(name)),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_URL",
+        path: "s3.url",
+        example: "https://s3.eu-central-1.amazonaws.com",
+        takes: "address",
+        doc: "The store's address. Through NETWORK_PROXY, unless it is in a private network.",
+        apply: |s, t| parse::server(t).map(|url| s.bucket.url = Some(url)),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_PUBLIC_URL",
+        path: "s3.public_url",
+        example: "https://s3.eu-central-1.amazonaws.com",
+        takes: "address",
+        doc: "The address at which members reach the store, often the same. With it, a file that cannot be made small enough for \
+              Discord is put there, and the answer carries a signed link to it that ends after STORE_LINK_HOURS (a week at the \
+              most). STORE_DIR goes first.",
+        apply: |s, t| parse::server(t).map(|url| s.bucket.public_url = Some(url)),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_REGION",
+        path: "s3.region",
+        default: Some("us-east-1"),
+        takes: "name",
+        doc: "The store's region. Stores other than Amazon's mostly take any.",
+        apply: |s, t| parse::word(t).map(|region| s.bucket.region = region),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_ACCESS_KEY_ID",
+        path: "s3.access_key_id",
+        example: "AKIAIOSFODNN7EXAMPLE",
+        takes: "text",
+        doc: "Who the bot is for the store. It needs to put, get, list and delete objects.",
+        apply: |s, t| parse::word(t).map(|id| s.bucket.access_key_id = Some(id)),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_SECRET_ACCESS_KEY",
+        path: "s3.secret_access_key",
+        example: "paste-the-secret-here",
+        takes: "text",
+        secret: true,
+        doc: "The secret of S3_ACCESS_KEY_ID.",
+        apply: |s, t| parse::word(t).map(|key| s.bucket.secret_access_key = Some(SecretString::from(key))),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_PREFIX",
+        path: "s3.prefix",
+        example: "boss-bot/",
+        takes: "text",
+        doc: "What every name in the bucket begins with, where the bucket holds other things too.",
+        apply: |s, t| parse::object_prefix(t).map(|prefix| s.bucket.prefix = prefix),
+        ..PLAIN
+    },
+    Spec {
+        name: "S3_PATH_STYLE",
+        path: "s3.path_style",
+        default: Some("true"),
+        doc: "Whether the bucket's name is in the path (https://host/bucket/…) or in the host (https://bucket.host/…).",
+        apply: |s, t| parse::boolean(t).map(|on| s.bucket.path_style = on),
+        ..SWITCH
+    },
+    Spec {
+        name: "S3_MAX_MB",
+        path: "s3.max_mb",
+        default: Some("10240"),
+        doc: "How much the bot may keep there. The oldest goes first.",
+        apply: |s, t| parse::size(t).map(|bytes| s.bucket.max_bytes = bytes),
         ..SIZE
     },
 ];

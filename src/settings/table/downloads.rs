@@ -15,6 +15,16 @@ pub(super) const SPECS: &[Spec] = &[
         ..PLAIN
     },
     Spec {
+        name: "DOWNLOAD_LAYOUT",
+        path: "downloads.layout",
+        default: Some("archive"),
+        takes: "archive or flat",
+        doc: "How `download-only` keeps files in DOWNLOAD_DIR. archive: platform/author/title-id, with what is known of the post \
+              beside them (info.json, its words, its preview). flat: the files alone, in one folder.",
+        apply: |s, t| parse::one_of(t, &["archive", "flat"]).map(|way| s.downloads.archive = way == "archive"),
+        ..PLAIN
+    },
+    Spec {
         name: "MAX_FILE_SIZE",
         path: "downloads.max_file_size",
         default: Some("500"),

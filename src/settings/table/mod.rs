@@ -63,6 +63,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("compression", "Making files fit the upload limit"),
     ("upload", "Sending"),
     ("store", "Links to what is too large to be sent"),
+    ("s3", "A store that several machines share"),
     ("network", "The network"),
     ("cache", "Remembered answers"),
     ("resilience", "Timeouts, retries, breakers and rates"),

@@ -281,3 +281,21 @@ async fn an_interrupt_cleans_up_ends_with_130_and_the_next_run_goes_on() {
     assert_eq!(states(&ran).0, ["finished_before", "done", "done"], "{}", ran.out);
     assert_eq!(hashes(&stage), sorted(sums));
 }
+
+#[tokio::test]
+async fn an_archive_is_sorted_and_the_next_run_finds_what_it_holds() {
+    let stage = Stage::set().await;
+    let (links, sums) = pictures(&stage, 2);
+    let list = links.join("\n");
+    let ran = batch(&stage, &list, &["--archive", "--json"]).await;
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    let folder = stage.dir.path().join("out/direct");
+    let all = ["0.info.json", "0.jpg", "1.info.json", "1.jpg"].map(|name| folder.join(name));
+    assert_eq!(files(&stage), all);
+    assert_eq!([1, 3].map(|index| media::sha256(&all[index])).to_vec(), sums);
+    let (states, _) = states(&batch(&stage, &list, &["--archive", "--json"]).await);
+    assert_eq!(states, ["finished_before"; 2]);
+    std::fs::remove_file(&all[3]).unwrap();
+    batch(&stage, &list, &["--archive"]).await;
+    assert_eq!(files(&stage), all, "what is missing is loaded again, into its place");
+}

@@ -3,7 +3,12 @@
 use serde_json::Value;
 
 use super::{Ran, boss_bot, folder};
-use crate::world::{bot::tools_dir, discord::Discord, tls::Authority};
+use crate::world::{
+    bot::tools_dir,
+    discord::Discord,
+    s3::{S3, SECRET},
+    tls::Authority,
+};
 
 fn check(ran: &Ran, name: &str) -> Value {
     let found = ran.lines()[0]["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).cloned();
@@ -100,4 +105,26 @@ async fn the_store_is_looked_at_when_there_is_one() {
     );
     let ran = boss_bot(dir.path(), &["doctor", "--json"], &[]).await;
     assert!(!ran.out.contains("\"store\""), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bucket_is_tried_when_there_is_one() {
+    let dir = folder();
+    let s3 = S3::start().await;
+    let settings = s3.settings();
+    let mut env: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
+    assert_eq!(check(&ran, "bucket")["state"], "ok", "{}", ran.out);
+    assert_eq!(check(&ran, "store")["found"], "signed links into the bucket for 24 h: 0 files, 0 B of 10.0 GB");
+    assert!(s3.objects().is_empty(), "nothing is left behind");
+    env.push(("S3_SECRET_ACCESS_KEY", "another"));
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
+    let found = check(&ran, "bucket")["found"].to_string();
+    assert!(found.contains("the S3 store answered 403 Forbidden (SignatureDoesNotMatch)"), "{found}");
+    assert!(!ran.out.contains("another"), "{}", ran.out);
+    env.push(("S3_SECRET_ACCESS_KEY", SECRET));
+    env.push(("S3_URL", "http://127.0.0.1:9"));
+    let ran = boss_bot(dir.path(), &["doctor", "--json"], &env).await;
+    assert_eq!(check(&ran, "bucket")["state"], "fail", "{}", ran.out);
+    assert!(check(&ran, "bucket")["advice"].to_string().contains("S3_URL"), "{}", ran.out);
 }

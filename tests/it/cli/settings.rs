@@ -119,6 +119,13 @@ async fn half_a_store_is_no_store() {
     for (env, told) in [
         (vec![("STORE_DIR", here.as_str())], "STORE_URL belongs to it and is not set"),
         (vec![("STORE_URL", "https://media.example/")], "STORE_DIR belongs to it and is not set"),
+        (vec![("S3_BUCKET", "media")], "S3_URL belongs to it and is not set"),
+        (vec![("S3_PUBLIC_URL", "https://s3.example")], "S3_BUCKET belongs to it and is not set"),
+        (
+            vec![("S3_BUCKET", "media"), ("S3_URL", "https://s3.example"), ("S3_ACCESS_KEY_ID", "me")],
+            "S3_SECRET_ACCESS_KEY belongs to it and is not set",
+        ),
+        (vec![("S3_BUCKET", "media/public")], "expected a bucket's name"),
         (vec![("STORE_DIR", "/nowhere/media"), ("STORE_URL", "https://media.example/")], "expected a folder"),
         (
             vec![("STORE_DIR", here.as_str()), ("STORE_URL", "ftp://media.example/")],

@@ -235,6 +235,7 @@ async fn files_for_the_server_are_placed_once() {
     let (status, _) = bot.stop().await;
     assert!(status.success());
     let left: Vec<_> = world.left_behind();
-    assert_eq!(left, [world.downloads().join("placed.mp4")], "once");
-    assert_eq!(media::sha256(&left[0]), clip.sha256());
+    let folder = world.downloads().join("direct");
+    assert_eq!(left, ["placed.info.json", "placed.mp4"].map(|name| folder.join(name)), "once");
+    assert_eq!(media::sha256(&left[1]), clip.sha256());
 }

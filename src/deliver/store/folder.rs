@@ -1,5 +1,4 @@
-//! The operator's store: a folder that a web server serves, for files too large to be sent. The bot copies them there under
-//! names that nobody can guess, tells the link, and takes them away when their time is over.
+//! The store in a folder that a web server of the operator's serves.
 //!
 //! ```text
 //! STORE_DIR/
@@ -19,45 +18,19 @@ use std::{
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::directory::{self, TEMPORARY};
+use super::{Contents, Stored, is_ours, name};
 use crate::{
-    model::{Error, FileType, Kind, MediaFile, Result},
+    deliver::directory::{self, TEMPORARY},
+    model::{Error, MediaFile, Result},
     settings::StoreSettings,
 };
-
-/// How often is looked for files whose time is over.
-const ROUND: Duration = Duration::from_secs(3600);
 
 /// After this long a copy that is not whole yet is one that a killed process left.
 const UNFINISHED: Duration = Duration::from_secs(3600);
 
-/// Random bytes in a name: 128 bits cannot be guessed.
-const SECRET_BYTES: usize = 16;
-
-/// Characters of a file's own name that stay in its link.
-const MAX_NAME: usize = 60;
-
-/// A file in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// Where people find it.
-    pub url: Url,
-    /// How long it stays.
-    pub kept: Duration,
-}
-
-/// What the store holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Contents {
-    /// Files.
-    pub files: usize,
-    /// Bytes, all files together.
-    pub bytes: u64,
-}
-
-/// The store.
+/// The folder.
 #[derive(Debug)]
-pub struct Store {
+pub(super) struct Folder {
     dir: PathBuf,
     url: Url,
     keep: Duration,
@@ -73,18 +46,23 @@ struct Entry {
     since: SystemTime,
 }
 
-impl Store {
-    /// The store that the operator has set up, if any. Touches nothing.
-    pub fn new(settings: &StoreSettings) -> Option<Self> {
+impl Folder {
+    /// The folder that the operator has set up, if any. Touches nothing.
+    pub(super) fn new(settings: &StoreSettings) -> Option<Self> {
         let (dir, url) = (settings.dir.clone()?, settings.url.clone()?);
         Some(Self { dir, url, keep: settings.keep, max_bytes: settings.max_bytes, turn: Mutex::default() })
+    }
+
+    /// Where people find it.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
     }
 
     /// Whether files can be put there.
     ///
     /// # Errors
     /// `internal`, naming the setting, when the folder cannot be written to.
-    pub fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         tempfile::Builder::new()
             .prefix(TEMPORARY)
             .tempfile_in(&self.dir)
@@ -96,7 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn contents(&self) -> io::Result<Contents> {
+    pub(super) fn contents(&self) -> io::Result<Contents> {
         let entries = entries(&self.dir)?;
         Ok(Contents { files: entries.len(), bytes: entries.iter().map(|entry| entry.bytes).sum() })
     }
@@ -104,15 +82,8 @@ impl Store {
     /// Copies a file there and says where people find it. Over the quota the oldest files go first.
     ///
     /// # Errors
-    /// `cannot_fit` when the file alone is more than the quota or no medium, `internal` when it cannot be written.
-    pub async fn put(&self, file: &MediaFile) -> Result<Stored> {
-        if file.file_type == FileType::Other {
-            return Err(Error::new(Kind::CannotFit, "the store takes pictures, videos and sound only"));
-        }
-        if file.size > self.max_bytes {
-            let text = format!("{} bytes are more than the store may hold (STORE_MAX_MB)", file.size);
-            return Err(Error::new(Kind::CannotFit, text));
-        }
+    /// `internal` when it cannot be written.
+    pub(super) async fn put(&self, file: &MediaFile) -> Result<Stored> {
         let name = name(&file.filename)?;
         let url = self.url.join(&name).map_err(|error| Error::internal(format!("STORE_URL: {error}")))?;
         let _turn = self.turn.lock().await;
@@ -134,46 +105,13 @@ impl Store {
         Ok(Stored { url, kept: self.keep })
     }
 
-    /// Takes away what has had its time, now and every hour, for as long as it is awaited.
-    pub async fn tidy(&self) {
-        let mut rounds = tokio::time::interval(ROUND);
-        loop {
-            rounds.tick().await;
-            let (dir, keep) = (self.dir.clone(), self.keep);
-            match tokio::task::spawn_blocking(move || sweep(&dir, keep, SystemTime::now())).await {
-                Ok(Ok(0)) => {}
-                Ok(Ok(removed)) => tracing::info!(removed, "files in the store have had their time"),
-                Ok(Err(error)) => tracing::warn!(%error, "the store cannot be tidied"),
-                Err(error) => tracing::error!(%error, "tidying the store broke"),
-            }
-        }
+    /// Takes away what has had its time. Returns how many.
+    pub(super) async fn sweep(&self) -> Result<usize> {
+        let (dir, keep) = (self.dir.clone(), self.keep);
+        let swept = tokio::task::spawn_blocking(move || sweep(&dir, keep, SystemTime::now()));
+        let wrong = |error: &dyn std::fmt::Display| Error::internal(format!("STORE_DIR cannot be tidied: {error}"));
+        swept.await.map_err(|error| wrong(&error))?.map_err(|error| wrong(&error))
     }
-}
-
-/// `<128 random bits>-<name>`, in letters that need no escaping in a link. The extension is one that no web server takes for
-/// a page: names are made from a file's content, and this makes sure of it.
-fn name(filename: &str) -> Result<String> {
-    let mut secret = [0; SECRET_BYTES];
-    getrandom::fill(&mut secret).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
-    let (stem, extension) = filename.rsplit_once('.').unwrap_or((filename, ""));
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
-    let stem: String = stem.chars().map(plain).take(MAX_NAME).collect();
-    let known = !mime_is_page(extension) && (1..=5).contains(&extension.len());
-    let extension = if known && extension.chars().all(|c| c.is_ascii_alphanumeric()) { extension } else { "bin" };
-    Ok(format!("{}-{stem}.{extension}", hex::encode(secret)))
-}
-
-/// Whether browsers would run what is in a file of this extension.
-fn mime_is_page(extension: &str) -> bool {
-    let extension = extension.to_ascii_lowercase();
-    ["htm", "html", "xhtml", "shtml", "xht", "svg", "svgz", "xml", "xsl", "js", "mjs", "php", "pdf"]
-        .contains(&extension.as_str())
-}
-
-/// Whether a name is one of ours.
-fn is_ours(name: &str) -> bool {
-    let secret = name.split('-').next().unwrap_or_default();
-    name.len() > secret.len() && secret.len() == 2 * SECRET_BYTES && secret.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The stored files, the oldest first.
@@ -236,16 +174,20 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{ROUND, Store},
+        *,
+    };
+    use crate::model::FileType;
 
     fn store(dir: &Path, max_bytes: u64) -> Store {
-        Store::new(&StoreSettings {
+        let settings = StoreSettings {
             dir: Some(dir.to_owned()),
             url: Some(Url::parse("https://media.example/files/").unwrap()),
             keep: Duration::from_secs(24 * 3600),
             max_bytes,
-        })
-        .unwrap()
+        };
+        Store::new(&settings, None).unwrap()
     }
 
     fn file(dir: &Path, name: &str, bytes: usize) -> MediaFile {
@@ -281,7 +223,7 @@ mod tests {
     async fn a_stored_file_is_whole_readable_and_under_a_name_that_nobody_guesses() {
         let (work, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = store(dir.path(), 1 << 20);
-        store.check().unwrap();
+        store.check().await.unwrap();
         let mut names = Vec::new();
         for _ in 0..2 {
             let stored = store.put(&file(work.path(), "Ann's <cat>/ä.mp4", 1000)).await.unwrap();
@@ -294,26 +236,8 @@ mod tests {
             names.push(secret.to_owned());
         }
         assert_ne!(names[0], names[1]);
-        assert_eq!(store.contents().unwrap(), Contents { files: 2, bytes: 2000 });
+        assert_eq!(store.contents().await.unwrap(), Contents { files: 2, bytes: 2000 });
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else lies there");
-    }
-
-    #[test]
-    fn no_name_is_a_page_or_leaves_the_folder() {
-        for (filename, expected) in [
-            ("page.html", "page.bin"),
-            ("drawing.SVG", "drawing.bin"),
-            ("../../etc/passwd", "____.bin"),
-            ("..", "_.bin"),
-            ("a.tar.gz", "a_tar.gz"),
-            ("x.m p", "x.bin"),
-            ("", ".bin"),
-        ] {
-            let name = name(filename).unwrap();
-            assert_eq!(name.split_once('-').unwrap().1, expected, "{filename}");
-            assert!(is_ours(&name));
-        }
-        assert!(name(&format!("{}.mp4", "é".repeat(500))).unwrap().len() < 110);
     }
 
     #[tokio::test]
@@ -324,7 +248,7 @@ mod tests {
         let store = store(dir.path(), 1000);
         store.put(&file(work.path(), "a.mp4", 300)).await.unwrap();
         assert!(!oldest.exists() && older.exists() && young.exists() && others.exists());
-        assert_eq!(store.contents().unwrap(), Contents { files: 3, bytes: 900 });
+        assert_eq!(store.contents().await.unwrap(), Contents { files: 3, bytes: 900 });
         let refused = store.put(&file(work.path(), "b.mp4", 1001)).await.unwrap_err();
         assert_eq!(refused.code(), "cannot_fit");
         assert!(older.exists(), "nothing goes for what could never be kept");
@@ -373,10 +297,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_folder_that_cannot_be_written_to_is_named() {
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_written_to_is_named() {
         let gone = store(Path::new("/nowhere/media"), 10);
-        assert!(gone.check().unwrap_err().operator_text().contains("STORE_DIR (/nowhere/media)"));
-        assert!(Store::new(&StoreSettings::default()).is_none(), "off unless it is set up");
+        assert!(gone.check().await.unwrap_err().operator_text().contains("STORE_DIR (/nowhere/media)"));
+        assert!(Store::new(&StoreSettings::default(), None).is_none(), "off unless it is set up");
     }
 }
