@@ -4,13 +4,17 @@
 BUILD := cargo build --locked --bins --examples
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo play test crash-test test-play bench run lint docs prerequisites tools
+.PHONY: help demo demo-cluster play test crash-test test-play bench run lint docs prerequisites tools
 
 help:  ## This list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 15
 
 demo: tools  ## Show the main job: real bot, real tools, stand-in Discord and web, no token, no internet
 	@cargo run --quiet --locked --example demo
+
+demo-cluster: tools  ## From one box to many: PostgreSQL, a gateway and three workers here, one of them killed on the way
+	@scripts/prerequisites cluster
+	@cargo run --quiet --locked --example cluster
 
 play: tools  ## A page that looks like a Discord channel: paste links, watch what the bot does
 	@cargo run --quiet --locked --example play

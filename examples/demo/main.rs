@@ -5,22 +5,17 @@
 #[path = "../../tests/world/mod.rs"]
 mod world;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
-    time::{Duration, Instant},
-};
+mod show;
+
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use serde_json::{Value, json};
+use show::{BY_TOOLS, first_line, names, seconds};
 use world::{
-    bot::binary,
-    discord::{Channel, Conversation, Message, Revision},
+    discord::Channel,
     samples::{Sample, Samples},
     stage::World,
 };
-
-/// The bot asks these platforms itself; here the real tools shall be seen at work, too.
-const BY_TOOLS: &[(&str, &str)] = &[("YOUTUBE_USE_API_CLIENT", "false"), ("INSTAGRAM_USE_API_CLIENT", "false")];
 
 /// One link tried: what should have come of it, and what did.
 struct Shown {
@@ -42,10 +37,7 @@ fn main() -> ExitCode {
 
 async fn demo() -> ExitCode {
     let begun = Instant::now();
-    let out = PathBuf::from("target/demo");
-    // A fresh folder a run, so that what lies in it is what this run delivered.
-    let _ = std::fs::remove_dir_all(&out);
-    std::fs::create_dir_all(&out).expect("target/demo");
+    let out = show::fresh("target/demo");
 
     println!("Making the sample media (about a minute the first time) …");
     let world = World::start().await;
@@ -94,11 +86,11 @@ async fn show(
         nadia.says(channel, &format!("$download {}", sample.link)).await
     };
     let acknowledged = call.acknowledged().await;
-    let messages = answers(&call, sample.files).await;
+    let messages = show::answers(&call, sample.files).await;
     let took = typed.elapsed();
 
     for revision in call.history().iter().filter(|revision| !revision.content.is_empty()) {
-        print_revision(revision);
+        show::print_revision(revision);
     }
     for extra in messages.iter().skip(1) {
         println!("  Boss  {} [{}]", first_line(&extra.content), names(extra).join(", "));
@@ -106,72 +98,19 @@ async fn show(
     println!(
         "        {} · {} · acknowledged after {}, done after {}",
         sample.name,
-        route(sample.link).await,
+        show::route(sample.link).await,
         seconds(acknowledged),
         seconds(took)
     );
     if let Some(attempts) = attempts(log, sample.link).await {
         println!("        attempts: {attempts}");
     }
-    let mut delivered = 0;
-    for file in messages.iter().flat_map(|message| &message.attachments) {
-        delivered += 1;
-        let kept = out.join(format!("{:02}-{delivered}-{}", turn + 1, file.filename));
-        std::fs::copy(file.path(), &kept).expect("a copy in target/demo");
-        println!("        {} · {:.2} MiB · {}", file.filename, file.size as f64 / 1_048_576.0, probe(&kept));
+    let files = show::keep(&messages, out, turn);
+    for file in &files {
+        println!("        {file}");
     }
     println!();
-    Shown { name: sample.name, expected: sample.files, delivered }
-}
-
-/// The bot's answers once they are whole: all files, or a sentence that is no progress any more.
-async fn answers(call: &Conversation, files: usize) -> Vec<Message> {
-    if files > 0 {
-        return call.with_files(files).await;
-    }
-    let is_verdict = |message: &Message| {
-        !message.is_loading() && message.content.ends_with(['.', ')']) && message.attachments.is_empty()
-    };
-    vec![call.until("a sentence that says why", is_verdict).await]
-}
-
-fn print_revision(revision: &Revision) {
-    let files = if revision.files.is_empty() { String::new() } else { format!(" [{}]", revision.files.join(", ")) };
-    // As people see it: Discord takes the escapes away.
-    for (index, line) in revision.content.replace("\\", "").lines().enumerate() {
-        println!("  {}  {line}{}", if index == 0 { "Boss" } else { "    " }, if index == 0 { &files } else { "" });
-    }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
-fn names(message: &Message) -> Vec<String> {
-    message.attachments.iter().map(|file| file.filename.clone()).collect()
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.2} s", duration.as_secs_f64())
-}
-
-/// Which platform and paths, as `boss-bot explain` tells it.
-async fn route(link: &str) -> String {
-    let run = tokio::process::Command::new(binary())
-        .args(["explain", "--json", link])
-        .envs(BY_TOOLS.iter().copied())
-        .output()
-        .await;
-    let told = run.ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok());
-    let Some(told) = told else { return "no route".to_owned() };
-    let paths: Vec<&str> = told["attempts"]
-        .as_array()
-        .map(|attempts| attempts.iter().filter_map(|attempt| attempt["by"].as_str()).collect())
-        .unwrap_or_default();
-    match told["platform"].as_str() {
-        Some(platform) => format!("route: {platform} {} → {}", told["kind"].as_str().unwrap_or(""), paths.join(", ")),
-        None => "no route".to_owned(),
-    }
+    Shown { name: sample.name, expected: sample.files, delivered: files.len() }
 }
 
 /// What the bot's own log says of the attempts.
@@ -183,36 +122,4 @@ async fn attempts(log: &world::bot::Log, link: &str) -> Option<String> {
     let told: Value = serde_json::from_str(&line).ok()?;
     let attempts = told["fields"]["attempts"].as_str().or_else(|| told["attempts"].as_str())?;
     Some(if attempts.is_empty() { "none".to_owned() } else { attempts.to_owned() })
-}
-
-/// Codec, size and duration as ffprobe reads them from what Discord received.
-fn probe(file: &Path) -> String {
-    let run = Command::new("ffprobe")
-        .args([
-            "-v",
-            "error",
-            "-show_entries",
-            "stream=codec_name,codec_type,width,height:format=duration",
-            "-of",
-            "json",
-        ])
-        .arg(file)
-        .output();
-    let Some(told) = run.ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok()) else {
-        return "ffprobe cannot read it".to_owned();
-    };
-    let mut facts: Vec<String> = Vec::new();
-    for stream in told["streams"].as_array().into_iter().flatten() {
-        let codec = stream["codec_name"].as_str().unwrap_or("?");
-        facts.push(match (stream["width"].as_u64(), stream["height"].as_u64()) {
-            (Some(width), Some(height)) => format!("{codec} {width}×{height}"),
-            _ => codec.to_owned(),
-        });
-    }
-    let duration = told["format"]["duration"].as_str().and_then(|text| text.parse::<f64>().ok());
-    // A still picture lasts as long as one frame.
-    if let Some(duration) = duration.filter(|duration| *duration > 0.1) {
-        facts.push(format!("{duration:.1} s"));
-    }
-    facts.join(" · ")
 }

@@ -193,6 +193,11 @@ impl Bot {
         }
     }
 
+    /// Whether it has ended, however.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Resident memory in bytes, and its peak, from `/proc`.
     pub fn memory(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
