@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    artifacts::Artifacts,
     cache::Cache,
     deliver::Store,
     jobs::{Jobs, Parts},
@@ -31,6 +32,8 @@ pub struct App {
     pub strategy: Arc<Strategy>,
     /// What platforms answered before.
     pub cache: Cache,
+    /// What was loaded and made lately, if it is kept.
+    pub artifacts: Option<Artifacts>,
     /// Where files go that are too large to be sent, if the operator has set it up.
     pub store: Option<Arc<Store>>,
     /// What several machines share, if the operator has set it up.
@@ -66,6 +69,7 @@ impl App {
         let cache = Cache::new(&settings.cache, &settings.tools.data_dir.join("cache"));
         let bucket = Bucket::new(&settings.bucket, &egress)?;
         let store = Store::new(&settings.store, bucket.as_ref()).map(Arc::new);
+        let artifacts = Artifacts::new(&settings.artifacts, &settings.downloads.dir);
         let jobs = Jobs::new(Parts {
             settings: settings.clone(),
             egress: egress.clone(),
@@ -73,9 +77,10 @@ impl App {
             tools: tools.clone(),
             media: media.clone(),
             cache: cache.clone(),
+            artifacts: artifacts.clone(),
             store: store.clone(),
         });
-        Ok(Self { settings, egress, registry, tools, media, strategy, cache, store, bucket, jobs })
+        Ok(Self { settings, egress, registry, tools, media, strategy, cache, artifacts, store, bucket, jobs })
     }
 }
 

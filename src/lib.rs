@@ -11,7 +11,7 @@
 //!                  │           │
 //!    cache/ platforms/ (api)   tools/ (yt-dlp, gallery-dl, ffmpeg as sandboxed children)
 //!                  └─────┬─────┘
-//!                  fetch/  media/  deliver/
+//!                  fetch/  media/  artifacts/  deliver/
 //!                        │
 //!                  net/  guarded egress          settings/
 //!                        │
@@ -19,6 +19,7 @@
 //! ```
 
 pub mod app;
+pub mod artifacts;
 pub mod cache;
 pub mod commands;
 pub mod deliver;
@@ -33,3 +34,4 @@ pub mod settings;
 pub mod strategy;
 pub mod telemetry;
 pub mod tools;
+pub mod turns;

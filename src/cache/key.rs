@@ -31,7 +31,7 @@ impl Key {
     }
 
     /// A name that is safe for files and tells nothing.
-    pub(super) fn id(&self) -> &str {
+    pub fn id(&self) -> &str {
         &self.id
     }
 

@@ -14,7 +14,6 @@
 mod key;
 mod life;
 mod store;
-mod turn;
 
 use std::{path::Path, sync::Arc};
 
@@ -23,14 +22,12 @@ use serde::{Deserialize, Serialize};
 
 pub use key::Key;
 pub use store::Shown;
-pub use turn::Turn;
-
 use crate::{
     model::{Error, MediaMetadata, ResourceKind, Result},
     settings::CacheSettings,
+    turns::{Turn, Turns},
 };
 use store::Store;
-use turn::Turns;
 
 /// Bytes that the answers in memory may take together, counted as they would be written.
 const MEMORY_BYTES: u64 = 16 * 1024 * 1024;

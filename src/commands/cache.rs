@@ -11,8 +11,9 @@ use super::{
     output::{self, print},
 };
 use crate::{
+    artifacts::{Artifacts, Contents},
     cache::{Cache, Shown},
-    settings::Settings,
+    settings::{ArtifactSettings, Settings},
 };
 
 /// Show or clear what is remembered of links.
@@ -36,7 +37,8 @@ With --json: one array of {key, by, told, until, answer}; `answer` is `found`, o
         #[arg(long)]
         json: bool,
     },
-    /// Forget everything; a running bot still knows what it has in memory, for minutes
+    /// Forget all answers, and throw away the files that are kept for whoever asks again; a running bot still knows what it
+    /// has in memory, for minutes
     Clear,
 }
 
@@ -47,10 +49,19 @@ pub(super) fn execute(args: &Args, settings: &Settings) -> Exit {
             let shown = cache.shown(Utc::now());
             print(|out| write(&shown, json, out))
         }
-        Action::Clear => match cache.clear() {
-            Ok(count) => print(|out| writeln!(out, "{count} answers forgotten.")),
-            Err(error) => output::unusable(&error),
-        },
+        Action::Clear => {
+            // What was kept when it was switched on goes, too.
+            let kept = ArtifactSettings { max_bytes: 1, ..settings.artifacts.clone() };
+            let artifacts = Artifacts::new(&kept, &settings.downloads.dir);
+            let files = artifacts.map_or(Ok(Contents::default()), |artifacts| artifacts.clear());
+            match cache.clear().and_then(|count| Ok((count, files?))) {
+                Ok((count, Contents { files, bytes, .. })) => print(|out| {
+                    writeln!(out, "{count} answers forgotten.")?;
+                    writeln!(out, "{files} files ({}) thrown away.", output::size(bytes))
+                }),
+                Err(error) => output::unusable(&error),
+            }
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub use list::lister;
 pub use seal::Seal;
 
 use crate::{
+    artifacts::Artifacts,
     cache::Cache,
     deliver::{Sink, Store},
     fetch::Fetcher,
@@ -54,6 +55,8 @@ pub struct Parts {
     pub media: Arc<Media>,
     /// What platforms answered before.
     pub cache: Cache,
+    /// What was loaded and made lately, if it is kept.
+    pub artifacts: Option<Artifacts>,
     /// Where files go that are too large to be sent.
     pub store: Option<Arc<Store>>,
 }

@@ -41,6 +41,13 @@ pub enum ResourceKind {
     Unknown,
 }
 
+impl ResourceKind {
+    /// Whether it holds the same from one day to the next, but for what is edited or deleted: lists and pages grow.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::Post | Self::Video | Self::Story)
+    }
+}
+
 /// A routed link: which platform, what kind, which id, and the one canonical spelling that cache and logs use.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Resource {

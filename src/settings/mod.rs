@@ -14,7 +14,7 @@ mod table;
 pub use load::{Entry, Loaded, Overrides, Problem, SettingsError, load};
 pub use resilience::{PLATFORM_KEYS, PlatformKey};
 pub use schema::{
-    Animations, BucketSettings, CacheSettings, Compression, DatabaseSettings, DatabaseUrl, Discord, Downloads,
+    Animations, ArtifactSettings, BucketSettings, CacheSettings, Compression, DatabaseSettings, DatabaseUrl, Discord, Downloads,
     GalleryDl, Hardware, Log, Network, PaceSettings, PlatformSettings, Resilience, Settings, StoreSettings, Timeouts,
     ToolsSettings, Upload, VideoCodec,
 };

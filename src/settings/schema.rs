@@ -28,6 +28,8 @@ pub struct Settings {
     pub network: Network,
     /// What platforms answered before.
     pub cache: CacheSettings,
+    /// What was loaded and made lately.
+    pub artifacts: ArtifactSettings,
     /// Retries, breakers and rates.
     pub resilience: Resilience,
     /// External programs.
@@ -358,6 +360,21 @@ impl Default for CacheSettings {
     }
 }
 
+/// What was loaded and made lately, kept for whoever asks for the same.
+#[derive(Debug, Clone)]
+pub struct ArtifactSettings {
+    /// `ARTIFACTS_MAX_MB` in bytes: all files together. 0: nothing is kept.
+    pub max_bytes: u64,
+    /// `ARTIFACTS_HOURS`: how long.
+    pub keep: Duration,
+}
+
+impl Default for ArtifactSettings {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 30, keep: Duration::from_secs(24 * 3600) }
+    }
+}
+
 /// External programs.
 #[derive(Debug, Clone)]
 pub struct ToolsSettings {
@@ -505,6 +522,7 @@ impl Default for Settings {
             bucket: BucketSettings::default(),
             network: Network::default(),
             cache: CacheSettings::default(),
+            artifacts: ArtifactSettings::default(),
             resilience: Resilience::default(),
             tools: ToolsSettings {
                 data_dir: "data".into(),

@@ -1,5 +1,6 @@
 //! Stories against the real binary, the real tools and stand-in servers. One binary, so that it links once.
 
+mod artifacts;
 mod cache;
 mod cassettes;
 mod cli;

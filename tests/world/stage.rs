@@ -124,10 +124,11 @@ impl World {
     }
 }
 
-/// The files in a download folder.
+/// The files in a download folder, apart from those that are kept on purpose for whoever asks for the same.
 pub fn left_in(downloads: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     walk(downloads, &mut found);
+    found.retain(|path| !path.starts_with(downloads.join(".artifacts")));
     found.sort();
     found
 }

@@ -181,6 +181,7 @@ impl Work<'_> {
                 FitProgress::Working(fraction) => Phase::Compressing { file: number, of, fraction },
             });
         };
-        self.guarded(self.kit.parts.media.fit(file, target, &dir, &report, self.cancel)).await
+        let fit = self.guarded(self.kit.parts.media.fit(file, target.clone(), &dir, &report, self.cancel));
+        self.fit_once(file, &target, &dir, fit).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod deliver;
+mod kept;
 mod remembered;
 mod tries;
 
@@ -79,7 +80,7 @@ impl<'a> Work<'a> {
         self.progress.set(Phase::Resolving);
         let routed = self.route().await?;
         outcome.platform = Some(routed.resource.platform.to_string());
-        let Loaded { mut metadata, files: mut pending } = self.attempt_all(&routed, self.limit(sink)).await?;
+        let Loaded { mut metadata, files: mut pending } = self.load(&routed, self.limit(sink)).await?;
         if self.request.options.metadata_only {
             outcome.metadata = Some(metadata);
             return Ok(());

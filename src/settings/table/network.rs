@@ -109,4 +109,24 @@ pub(super) const SPECS: &[Spec] = &[
         apply: |s, t| parse::number(t, 10, 100_000).map(|count| s.cache.max_entries = count),
         ..NUMBER
     },
+    Spec {
+        name: "ARTIFACTS_MAX_MB",
+        path: "cache.artifacts_max_mb",
+        default: Some("1024"),
+        takes: "number, 0 to 1048576",
+        doc: "How many megabytes of files that were loaded and made lately are kept (in DOWNLOAD_DIR), so that a link that \
+              several people paste is loaded and encoded once. The oldest go first. 0: none.",
+        apply: |s, t| parse::number(t, 0, 1 << 20).map(|mb: u64| s.artifacts.max_bytes = mb << 20),
+        ..NUMBER
+    },
+    Spec {
+        name: "ARTIFACTS_HOURS",
+        path: "cache.artifacts_hours",
+        default: Some("24"),
+        takes: "number, 1 to 720",
+        doc: "How many hours they are kept: so long a post that is edited or deleted is still delivered as it was. `force` \
+              loads it anew.",
+        apply: |s, t| parse::number(t, 1, 720).map(|hours| s.artifacts.keep = parse::hours(hours)),
+        ..NUMBER
+    },
 ];

@@ -37,6 +37,6 @@ async fn what_is_remembered_is_listed_without_addresses_and_forgotten_when_told(
     assert!(run(&world, &["cache", "show"]).await.out.contains("twitter:post:"));
     let explained = run(&world, &["explain", &found, &gone]).await.out;
     assert_eq!(explained.matches("→ as it is").count(), 1, "what is remembered is planned: {explained}");
-    assert_eq!(run(&world, &["cache", "clear"]).await.out, "2 answers forgotten.\n");
+    assert_eq!(run(&world, &["cache", "clear"]).await.out, "2 answers forgotten.\n0 files (0 B) thrown away.\n");
     assert_eq!(run(&world, &["cache", "show", "--json"]).await.out.trim(), "[]");
 }

@@ -1,4 +1,5 @@
-//! One question at a time: whoever asks the same meanwhile waits and finds the answer.
+//! One at a time for the same thing: whoever wants it meanwhile waits, and finds it done. For this process; between processes
+//! the database of jobs sees to it.
 
 use std::{
     collections::HashMap,
@@ -7,21 +8,21 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// The right to ask. The next in line gets it when this is dropped, however that comes.
-#[must_use = "dropping it lets the next one ask"]
+/// The right to do it. The next in line gets it when this is dropped, however that comes.
+#[must_use = "dropping it lets the next one in"]
 pub struct Turn {
     _guard: OwnedMutexGuard<()>,
 }
 
-/// Who is asking what.
+/// Who is at what.
 #[derive(Default)]
-pub(super) struct Turns {
+pub struct Turns {
     asking: Mutex<HashMap<String, Weak<AsyncMutex<()>>>>,
 }
 
 impl Turns {
     /// Waits for the turn.
-    pub(super) async fn take(&self, id: &str) -> Turn {
+    pub async fn take(&self, id: &str) -> Turn {
         let lock = {
             let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
             // As many stay as are asked for at this moment.
