@@ -1,5 +1,4 @@
-//! One at a time for the same thing: whoever wants it meanwhile waits, and finds it done. For this process; between processes
-//! the database of jobs sees to it.
+//! One at a time for the same thing: whoever wants it meanwhile waits, and finds it done. For this process only.
 
 use std::{
     collections::HashMap,

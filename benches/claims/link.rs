@@ -21,6 +21,7 @@ pub async fn measure() -> Vec<Line> {
     let gallery_dl = typed_to_posted(&[("TWITTER_USE_API_CLIENT", "false")], tweet).await;
     let yt_dlp = typed_to_posted(&[("STREAMABLE_USE_API_CLIENT", "false")], streamable).await;
     let beyond = api - bytes;
+    let again = again().await;
     let by_tool = |what, took: f64| {
         let beyond_bytes = took - bytes;
         Line { what, measured: format!("{beyond_bytes:.0} ms ({:.1}×)", beyond_bytes / beyond), goal: "", holds: None }
@@ -35,7 +36,32 @@ pub async fn measure() -> Vec<Line> {
         },
         by_tool("5 MB X video by gallery-dl, beyond the bytes", gallery_dl),
         by_tool("5 MB video by yt-dlp (Streamable), beyond the bytes", yt_dlp),
+        again,
     ]
+}
+
+/// A link that somebody asked for before, in another channel: typed to posted, without a word to the platform.
+async fn again() -> Line {
+    let world = World::start().await;
+    let guild = world.discord.guild("bench", 3);
+    let link = world.web.x().post(Tweet::video(&media::small_video(TURNS)));
+    let mut bot = world.bot(&[("LOG_LEVEL", "info")]).await;
+    let first = bot.during(one(&world, &guild.channel("first"), &link)).await;
+    let asked = world.web.requests().len();
+    let mut results = Vec::new();
+    for turn in 0..TURNS {
+        let channel = guild.channel(&format!("turn-{turn}"));
+        results.push(bot.during(one(&world, &channel, &link)).await);
+    }
+    let asked = world.web.requests().len() - asked;
+    bot.stop().await;
+    let again = median(results);
+    Line {
+        what: "a repeated link, typed → posted / the first time",
+        measured: format!("{again:.0} / {first:.0} ms, asked {asked}×"),
+        goal: "< 50 ms, the platform not asked",
+        holds: Some(again < 50.0 && asked == 0),
+    }
 }
 
 /// Median milliseconds from the typed command to the message with the file.

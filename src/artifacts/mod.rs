@@ -9,16 +9,20 @@
 //!
 //! It knows nothing of links or limits: a key is whatever its users say makes two requests the same. `cache/` remembers what
 //! platforms *say*; this keeps the *files*.
+//!
+//! Where they are is the business of `shelf` alone: take, keep, tidy, contents and clear, by keys and checksums that no path
+//! goes into. A store that several machines share stands behind the same five.
 
 mod shelf;
 
 use std::{
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, TryLockError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +39,12 @@ use shelf::Shelf;
 
 /// Bytes that may be added before the shelf is tidied, as a part of what it may hold.
 const TIDY_AFTER: u64 = 20;
+
+/// How often it is tidied when nothing is added.
+const ROUND: Duration = Duration::from_secs(10 * 60);
+
+/// The folder in `DOWNLOAD_DIR`.
+const FOLDER: &str = ".artifacts";
 
 /// What a request brought.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -67,6 +77,11 @@ impl ArtifactKey {
         }
         Self(hex::encode(hash.finalize()))
     }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The artifacts of this machine. Cheap to clone.
@@ -81,14 +96,17 @@ struct Inner {
     /// Bytes added since it was tidied.
     added: AtomicU64,
     max_bytes: u64,
+    /// Held by whoever tidies: one is enough.
+    tidying: Mutex<()>,
 }
 
 impl Artifacts {
     /// Kept beside the downloads, because links between file systems do not work. `None`: the operator wants none. Touches
     /// nothing.
     pub fn new(settings: &ArtifactSettings, downloads: &Path) -> Option<Self> {
-        let shelf = Shelf::new(downloads.join(".artifacts"), settings.max_bytes, settings.keep);
-        let inner = Inner { shelf, turns: Turns::default(), added: AtomicU64::new(0), max_bytes: settings.max_bytes };
+        let shelf = Shelf::new(downloads.join(FOLDER), settings.max_bytes, settings.keep);
+        let (turns, added, max_bytes) = (Turns::default(), AtomicU64::new(0), settings.max_bytes);
+        let inner = Inner { shelf, turns, added, max_bytes, tidying: Mutex::default() };
         (settings.max_bytes > 0).then(|| Self { inner: Arc::new(inner) })
     }
 
@@ -97,7 +115,7 @@ impl Artifacts {
         self.inner.turns.take(&key.0).await
     }
 
-    /// What the same request brought before, its files in `dir`. `None`: nothing, or not all of it is as it was.
+    /// What the same request brought before, its files in a folder in `dir`. `None`: nothing, or not all of it is as it was.
     pub async fn take(&self, key: &ArtifactKey, dir: &Path) -> Option<Kept> {
         let (inner, key, dir) = (self.inner.clone(), key.clone(), dir.to_owned());
         let taken = tokio::task::spawn_blocking(move || inner.shelf.take(&key.0, &dir, SystemTime::now()));
@@ -118,25 +136,28 @@ impl Artifacts {
             // One that takes the place of everything else is not worth it.
             return;
         }
-        let done = tokio::task::spawn_blocking(move || {
-            inner.shelf.keep(&key.0, kept)?;
-            if inner.added.fetch_add(bytes, Relaxed) + bytes > inner.max_bytes / TIDY_AFTER {
-                inner.added.store(0, Relaxed);
-                inner.shelf.tidy(SystemTime::now())?;
-            }
-            Ok::<_, std::io::Error>(())
-        });
+        let done = tokio::task::spawn_blocking(move || inner.shelf.keep(&key.0, kept));
         if let Ok(Err(error)) = done.await {
             tracing::warn!(%error, "files could not be kept for whoever asks again");
         }
+        let added = self.inner.added.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        if added > self.inner.max_bytes / TIDY_AFTER {
+            let inner = self.inner.clone();
+            // Nobody waits for that.
+            drop(tokio::task::spawn_blocking(move || inner.tidy()));
+        }
     }
 
-    /// Throws away what has had its time, what is too much, and what a killed process left.
-    pub async fn tidy(&self) {
-        let inner = self.inner.clone();
-        let tidied = tokio::task::spawn_blocking(move || inner.shelf.tidy(SystemTime::now()));
-        if let Ok(Err(error)) = tidied.await {
-            tracing::warn!(%error, "kept files cannot be tidied");
+    /// Throws away what has had its time, what is too much, and what a killed process left: now and every ten minutes, for as
+    /// long as it is awaited.
+    pub async fn look_after(&self) {
+        let mut rounds = tokio::time::interval(ROUND);
+        loop {
+            rounds.tick().await;
+            let inner = self.inner.clone();
+            if let Err(error) = tokio::task::spawn_blocking(move || inner.tidy()).await {
+                tracing::error!(%error, "tidying kept files broke");
+            }
         }
     }
 
@@ -145,21 +166,35 @@ impl Artifacts {
     /// # Errors
     /// When the folder cannot be read.
     pub fn contents(&self) -> Result<Contents> {
-        self.inner.shelf.contents().map_err(|error| self.unusable(&error))
+        self.inner.shelf.contents().map_err(|error| unusable(&self.inner.shelf, &error))
     }
 
-    /// Throws everything away, and says what that was.
+    /// Throws away everything that is kept there, by whatever settings, and says what that was.
     ///
     /// # Errors
     /// When something cannot be removed.
-    pub fn clear(&self) -> Result<Contents> {
-        let contents = self.contents()?;
-        self.inner.shelf.clear().map_err(|error| self.unusable(&error))?;
-        Ok(contents)
+    pub fn clear(downloads: &Path) -> Result<Contents> {
+        let shelf = Shelf::new(downloads.join(FOLDER), 0, Duration::ZERO);
+        shelf.clear().map_err(|error| unusable(&shelf, &error))
     }
+}
 
-    fn unusable(&self, error: &std::io::Error) -> Error {
-        let dir: PathBuf = self.inner.shelf.dir().to_owned();
-        Error::internal(format!("kept files in {}: {error}", dir.display()))
+impl Inner {
+    fn tidy(&self) {
+        let _tidying = match self.tidying.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(broken)) => broken.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        self.added.store(0, Relaxed);
+        match self.shelf.tidy(SystemTime::now()) {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "kept files have had their time"),
+            Err(error) => tracing::warn!(%error, "kept files cannot be tidied"),
+        }
     }
+}
+
+fn unusable(shelf: &Shelf, error: &io::Error) -> Error {
+    Error::internal(format!("kept files in {}: {error}", shelf.dir().display()))
 }

@@ -4,20 +4,25 @@
 //! DOWNLOAD_DIR/.artifacts/
 //!   objects/<sha256>     a content, once, whatever it is called and however many posts hold it
 //!   notes/<key>.json     what a request brought, and when (its time of change)
+//!   lock                 held shared by whoever adds or takes, alone by whoever throws away
 //! ```
 //!
 //! Contents go in and come out as hard links: nothing is copied, and a job keeps what it has taken out whatever is thrown
 //! away here meanwhile. What is handed out is read first and compared with its checksum.
 //!
+//! A note is written last and under another name until it is whole. So whatever no note names while nobody adds anything was
+//! left by a process that was killed, and goes at the next [`Shelf::tidy`].
+//!
 //! Everything here blocks.
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use sha2::{Digest, Sha256};
@@ -25,10 +30,8 @@ use sha2::{Digest, Sha256};
 use super::Kept;
 use crate::model::MediaFile;
 
-/// A content that no note names belongs to a note that is being written, or to a process that was killed.
-const UNNAMED: Duration = Duration::from_secs(600);
 /// Notes are small; anything larger is none.
-const MAX_NOTE: u64 = 4 << 20;
+const MAX_NOTE: usize = 4 << 20;
 /// How file systems say that they have no links, or no more of them.
 const UNLINKABLE: [io::ErrorKind; 4] = [
     io::ErrorKind::Unsupported,
@@ -36,17 +39,23 @@ const UNLINKABLE: [io::ErrorKind; 4] = [
     io::ErrorKind::TooManyLinks,
     io::ErrorKind::PermissionDenied,
 ];
+/// How long the lock is waited for: a process that is frozen may hold it, and nobody depends on what is kept.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks at the lock.
+const LOOK: Duration = Duration::from_millis(5);
+/// A note that is younger than now by less than this was written just now; clocks of files tick on their own.
+const SLACK: Duration = Duration::from_secs(60);
 /// Bytes of a file that are in memory at a time.
 const WINDOW: usize = 256 * 1024;
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Contents {
-    /// Requests.
-    pub requests: usize,
+    /// Loads and fits that can be answered.
+    pub answers: usize,
     /// Files.
     pub files: usize,
-    /// Bytes, all files together.
+    /// Bytes of all files together.
     pub bytes: u64,
 }
 
@@ -78,52 +87,74 @@ impl Shelf {
         self.dir.join("objects")
     }
 
-    /// Puts the files of a request into `dir`. `None`: there is no such request, it is too old, or a file is not what it was;
-    /// then it is forgotten.
-    pub(super) fn take(&self, key: &str, dir: &Path, now: SystemTime) -> io::Result<Option<Kept>> {
-        let path = self.note(key);
-        let since = match path.metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            about => about?.modified()?,
-        };
-        let mut kept = read(&path).filter(|_| now.duration_since(since).is_ok_and(|age| age <= self.keep));
-        if let Some(kept) = &mut kept {
-            for (index, file) in kept.files.iter_mut().enumerate() {
-                let extension = Path::new(&file.filename).extension().unwrap_or_default();
-                file.path = dir.join(format!("{index:03}")).with_extension(extension);
-                if !self.hand_out(file)? {
-                    tracing::warn!(object = %file.checksum, "a kept file is not what it was: forgotten");
-                    remove(&self.objects().join(&file.checksum))?;
-                    remove(&path)?;
-                    return Ok(None);
-                }
-            }
-            // However often it is asked for, its age counts from when it was loaded: posts are edited and deleted.
-            return Ok(Some(kept.clone()));
-        }
-        remove(&path)?;
-        Ok(None)
+    fn object(&self, file: &MediaFile) -> PathBuf {
+        self.objects().join(&file.checksum)
     }
 
-    /// Links one content to where it is wanted. False: it is gone, or it has changed.
-    fn hand_out(&self, file: &MediaFile) -> io::Result<bool> {
-        match link(&self.objects().join(&file.checksum), &file.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            linked => linked?,
+    /// Takes the lock, shared or alone. It is let go when the file is dropped, also by a kill.
+    fn locked(&self, lock: impl Fn(&File) -> Result<(), TryLockError>) -> io::Result<File> {
+        make(&self.dir)?;
+        let file = File::options().write(true).create(true).truncate(false).open(self.dir.join("lock"))?;
+        let begun = Instant::now();
+        loop {
+            match lock(&file) {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => thread::sleep(LOOK),
+                Err(TryLockError::WouldBlock) => return Err(io::Error::from(io::ErrorKind::WouldBlock)),
+            }
         }
-        let intact = file.path.metadata()?.len() == file.size && checksum(&file.path)? == file.checksum;
+    }
+
+    /// Puts the files of a request into a fresh folder in `dir`. `None`: there is no such request, it is too old, or a file is
+    /// not what it was; then it is forgotten.
+    pub(super) fn take(&self, key: &str, dir: &Path, now: SystemTime) -> io::Result<Option<Kept>> {
+        let note = self.note(key);
+        if !note.try_exists()? {
+            return Ok(None);
+        }
+        let lock = self.locked(File::try_lock_shared)?;
+        // However often it is asked for, its age counts from when it was loaded: posts are edited and deleted.
+        let is_young = age(&note, now)?.is_some_and(|age| age <= self.keep);
+        let Some(mut kept) = is_young.then(|| read(&note)).flatten() else {
+            remove(&note)?;
+            return Ok(None);
+        };
+        // Dropped with all that is in it, unless all is well.
+        let folder = tempfile::Builder::new().prefix("kept-").tempdir_in(dir)?;
+        for (index, file) in kept.files.iter_mut().enumerate() {
+            let extension = Path::new(&file.filename).extension().unwrap_or_default();
+            file.path = folder.path().join(format!("{index:03}")).with_extension(extension);
+            match link(&self.object(file), &file.path) {
+                // What is not there does not have the right content either.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done?,
+            }
+        }
+        // What was linked stays, whatever is thrown away while it is read.
+        drop(lock);
+        let mut intact = true;
+        for file in &kept.files {
+            if !is_intact(file)? {
+                tracing::warn!(object = %file.checksum, "a kept file is not what it was: forgotten");
+                remove(&self.object(file))?;
+                intact = false;
+            }
+        }
         if !intact {
-            remove(&file.path)?;
+            remove(&note)?;
+            return Ok(None);
         }
-        Ok(intact)
+        let _ = folder.keep();
+        Ok(Some(kept))
     }
 
     /// Keeps the files of a request, as they are now.
     pub(super) fn keep(&self, key: &str, mut kept: Kept) -> io::Result<()> {
         let (objects, notes) = (self.objects(), self.notes());
-        for dir in [&objects, &notes] {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        }
+        let _lock = self.locked(File::try_lock_shared)?;
+        make(&objects)?;
+        make(&notes)?;
         for file in &mut kept.files {
             if !is_checksum(&file.checksum) {
                 return Err(io::Error::other("a file without a checksum"));
@@ -139,67 +170,102 @@ impl Shelf {
             // Nothing is loaded by them any more, and they may be signed.
             metadata.drop_addresses();
         }
+        let text = serde_json::to_vec(&kept)?;
+        if text.len() > MAX_NOTE {
+            return Err(io::Error::other("what the post says is too long"));
+        }
         let mut note = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(&notes)?;
-        note.write_all(&serde_json::to_vec(&kept)?)?;
+        note.write_all(&text)?;
         note.persist(self.note(key)).map_err(|failed| failed.error)?;
         Ok(())
     }
 
-    /// Throws away what is too old, the oldest of what is too much, and contents that no note names.
-    pub(super) fn tidy(&self, now: SystemTime) -> io::Result<()> {
+    /// Throws away what is too old, the oldest of what is too much, and what no note names. Tells how many files went.
+    pub(super) fn tidy(&self, now: SystemTime) -> io::Result<usize> {
+        if !self.dir.try_exists()? {
+            return Ok(0);
+        }
+        let _lock = self.locked(File::try_lock)?;
         let mut notes = listed(&self.notes())?;
         notes.sort_by_key(|(_, about)| std::cmp::Reverse(about.modified().unwrap_or(SystemTime::UNIX_EPOCH)));
-        let (mut named, mut bytes) = (HashSet::new(), 0_u64);
+        let (mut named, mut bytes, mut removed) = (HashSet::new(), 0_u64, 0);
         for (path, about) in notes {
-            let age = now.duration_since(about.modified()?).unwrap_or_default();
-            let is_note = path.extension().is_some_and(|extension| extension == "json");
-            let kept = (age <= self.keep && is_note).then(|| read(&path)).flatten();
-            let more = |kept: &Kept| -> u64 {
+            let is_young = age(&path, now)?.is_some_and(|age| age <= self.keep);
+            let kept = (is_note(&path) && is_young).then(|| read(&path)).flatten();
+            // One whose contents are not all there answers nothing.
+            let kept = kept.filter(|kept| kept.files.iter().all(|file| self.object(file).is_file()));
+            let new = |kept: &Kept| -> u64 {
                 kept.files.iter().filter(|file| !named.contains(&file.checksum)).map(|file| file.size).sum()
             };
-            match kept {
-                Some(kept) if bytes.saturating_add(more(&kept)) <= self.max_bytes => {
-                    bytes += more(&kept);
+            match kept.map(|kept| (bytes.saturating_add(new(&kept)).saturating_add(about.len()), kept)) {
+                Some((sum, kept)) if sum <= self.max_bytes => {
+                    bytes = sum;
                     named.extend(kept.files.into_iter().map(|file| file.checksum));
                 }
-                // One that is being written has another name until it is whole.
-                None if !is_note && age < UNNAMED => {}
                 _ => remove(&path)?,
             }
         }
-        let since = |about: &fs::Metadata| {
-            let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(about.ctime().unsigned_abs());
-            now.duration_since(changed).unwrap_or_default()
-        };
-        for (path, about) in listed(&self.objects())? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !named.contains(&name) && since(&about) >= UNNAMED {
+        for (path, _) in listed(&self.objects())? {
+            if !path.file_name().and_then(|name| name.to_str()).is_some_and(|name| named.contains(name)) {
                 remove(&path)?;
+                removed += 1;
             }
         }
-        Ok(())
+        Ok(removed)
     }
 
     pub(super) fn contents(&self) -> io::Result<Contents> {
         let objects = listed(&self.objects())?;
         Ok(Contents {
-            requests: listed(&self.notes())?.len(),
+            answers: listed(&self.notes())?.iter().filter(|(path, _)| is_note(path)).count(),
             files: objects.len(),
             bytes: objects.iter().map(|(_, about)| about.len()).sum(),
         })
     }
 
-    pub(super) fn clear(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+    /// Throws everything away, and says what that was.
+    pub(super) fn clear(&self) -> io::Result<Contents> {
+        if !self.dir.try_exists()? {
+            return Ok(Contents::default());
         }
+        let _lock = self.locked(File::try_lock)?;
+        let contents = self.contents()?;
+        // Not the lock: somebody may be waiting for it.
+        for dir in [self.notes(), self.objects()] {
+            match fs::remove_dir_all(dir) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(contents)
     }
+}
+
+/// Makes a folder that is nobody else's business.
+fn make(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Whether it is a note by its name: one that was never finished has another.
+fn is_note(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
+/// How long ago a note was written. `None`: it is not there, or a clock was set back and nobody knows.
+fn age(note: &Path, now: SystemTime) -> io::Result<Option<Duration>> {
+    let about = match note.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        about => about?,
+    };
+    Ok(match now.duration_since(about.modified()?) {
+        Ok(age) => Some(age),
+        Err(later) => (later.duration() < SLACK).then_some(Duration::ZERO),
+    })
 }
 
 /// A note, if it is one.
 fn read(path: &Path) -> Option<Kept> {
-    if path.metadata().ok()?.len() > MAX_NOTE {
+    if path.metadata().ok()?.len() > MAX_NOTE as u64 {
         return None;
     }
     let kept: Kept = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
@@ -221,6 +287,14 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
             copy.persist_noclobber(to).map(drop).map_err(|failed| failed.error)
         }
         linked => linked,
+    }
+}
+
+/// Whether a file has the content that it shall have.
+fn is_intact(file: &MediaFile) -> io::Result<bool> {
+    match file.path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        about => Ok(about?.len() == file.size && checksum(&file.path)? == file.checksum),
     }
 }
 
@@ -299,7 +373,10 @@ mod tests {
 
         fn take(&self, key: &str, now: SystemTime) -> Option<Vec<Vec<u8>>> {
             let out = tempfile::tempdir_in(self.dir.path()).unwrap();
-            let kept = self.shelf.take(key, out.path(), now).unwrap()?;
+            let Some(kept) = self.shelf.take(key, out.path(), now).unwrap() else {
+                assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "nothing of it is handed out");
+                return None;
+            };
             assert!(kept.files.iter().all(|file| file.path.extension().is_some_and(|extension| extension == "mp4")));
             Some(kept.files.iter().map(|file| fs::read(&file.path).unwrap()).collect())
         }
@@ -330,7 +407,8 @@ mod tests {
         let out = tempfile::tempdir_in(room.dir.path()).unwrap();
         let kept = room.shelf.take("b", out.path(), SystemTime::now()).unwrap().unwrap();
         assert_eq!(kept.files[0].filename, "two.mp4");
-        room.shelf.clear().unwrap();
+        assert_eq!(room.shelf.clear().unwrap(), Contents { answers: 2, files: 1, bytes: 4 });
+        assert_eq!(room.shelf.contents().unwrap(), Contents::default());
         assert_eq!(fs::read(&kept.files[0].path).unwrap(), b"same");
     }
 
@@ -347,19 +425,54 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_first_when_it_is_too_much_and_nothing_unnamed_stays() {
-        let room = Room::new(10);
+    fn the_oldest_goes_first_when_it_is_too_much() {
+        // The notes count, too.
+        let content = 6;
+        let probe = Room::new(1 << 20);
+        probe.keep("new", "x.mp4", b"new   ");
+        let note = probe.shelf.note("new").metadata().unwrap().len();
+        let room = Room::new(2 * (note + content));
         let now = SystemTime::now();
         for (age, key) in [(3, "old"), (2, "middle"), (1, "new")] {
-            room.keep(key, "x.mp4", format!("{key:5}").as_bytes());
+            room.keep(key, "x.mp4", format!("{key:6}").as_bytes());
             let note = File::options().write(true).open(room.shelf.note(key)).unwrap();
             note.set_modified(now - Duration::from_secs(age)).unwrap();
         }
-        fs::write(room.shelf.objects().join("0".repeat(64)), "left by a killed process").unwrap();
-        room.shelf.tidy(now + UNNAMED * 2).unwrap();
+        room.shelf.tidy(now).unwrap();
         assert_eq!(room.objects(), 2);
         assert_eq!(room.take("old", now), None);
-        assert_eq!(room.take("new", now), Some(vec![b"new  ".to_vec()]));
+        assert_eq!(room.take("new", now), Some(vec![b"new   ".to_vec()]));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_as_soon_as_nobody_adds_anything() {
+        let room = Room::new(1000);
+        room.keep("a", "one.mp4", b"one");
+        fs::write(room.shelf.objects().join("0".repeat(64)), "linked, but never noted").unwrap();
+        fs::write(room.shelf.notes().join(".tmpAbCdEf"), "{\"files\":[").unwrap();
+        let adding = room.shelf.locked(File::try_lock_shared).unwrap();
+        std::thread::scope(|scope| {
+            let tidying = scope.spawn(|| room.shelf.tidy(SystemTime::now()).unwrap());
+            for _ in 0..20 {
+                room.keep("b", "two.mp4", b"two");
+            }
+            // Whoever adds has linked its contents and not written its note yet: those are not to go.
+            assert_eq!(room.shelf.contents().unwrap(), Contents { answers: 2, files: 3, bytes: 29 });
+            drop(adding);
+            assert_eq!(tidying.join().unwrap(), 1);
+        });
+        assert_eq!(room.shelf.contents().unwrap(), Contents { answers: 2, files: 2, bytes: 6 });
+        assert_eq!(listed(&room.shelf.notes()).unwrap().len(), 2);
+        assert_eq!(room.take("b", SystemTime::now()), Some(vec![b"two".to_vec()]));
+    }
+
+    #[test]
+    fn a_lock_that_is_never_given_back_costs_no_more_than_what_is_kept() {
+        let room = Room::new(1000);
+        room.keep("a", "one.mp4", b"one");
+        let _frozen = room.shelf.locked(File::try_lock).unwrap();
+        let taken = room.shelf.take("a", room.dir.path(), SystemTime::now());
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]

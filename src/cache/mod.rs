@@ -20,13 +20,13 @@ use std::{path::Path, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use key::Key;
-pub use store::Shown;
 use crate::{
     model::{Error, MediaMetadata, ResourceKind, Result},
     settings::CacheSettings,
     turns::{Turn, Turns},
 };
+pub use key::Key;
+pub use store::Shown;
 use store::Store;
 
 /// Bytes that the answers in memory may take together, counted as they would be written.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     artifacts::{Artifacts, Contents},
     cache::{Cache, Shown},
-    settings::{ArtifactSettings, Settings},
+    settings::Settings,
 };
 
 /// Show or clear what is remembered of links.
@@ -50,10 +50,7 @@ pub(super) fn execute(args: &Args, settings: &Settings) -> Exit {
             print(|out| write(&shown, json, out))
         }
         Action::Clear => {
-            // What was kept when it was switched on goes, too.
-            let kept = ArtifactSettings { max_bytes: 1, ..settings.artifacts.clone() };
-            let artifacts = Artifacts::new(&kept, &settings.downloads.dir);
-            let files = artifacts.map_or(Ok(Contents::default()), |artifacts| artifacts.clear());
+            let files = Artifacts::clear(&settings.downloads.dir);
             match cache.clear().and_then(|count| Ok((count, files?))) {
                 Ok((count, Contents { files, bytes, .. })) => print(|out| {
                     writeln!(out, "{count} answers forgotten.")?;

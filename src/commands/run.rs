@@ -7,6 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Exit, stop};
 use crate::{
     app::App,
+    artifacts::Artifacts,
     discord::{self, Role, RunError},
     jobs::store::{JobStore, StoreError},
     settings::{DatabaseUrl, Settings},
@@ -136,6 +137,16 @@ pub(super) async fn execute(role: Role, app: Arc<App>) -> Exit {
     }
     // Ends with this function.
     let _tidying = store.map(|store| AbortOnDropHandle::new(tokio::spawn(async move { store.tidy().await })));
+    let _keeping = match app.artifacts.clone() {
+        Some(artifacts) => Some(AbortOnDropHandle::new(tokio::spawn(async move { artifacts.look_after().await }))),
+        None => {
+            // What was kept when it was switched on.
+            if let Err(error) = Artifacts::clear(&app.settings.downloads.dir) {
+                tracing::warn!(reason = error.operator_text(), "kept files cannot be removed");
+            }
+            None
+        }
+    };
     // Found out beside everything else, so that the first video need not wait for it.
     let _trying = (role != Role::Gateway).then(|| {
         let media = app.media.clone();

@@ -44,6 +44,12 @@ pub struct Written {
     pub message: serenity::MessageId,
 }
 
+/// A link that leads to a message.
+pub fn jump(guild: Option<serenity::GuildId>, channel: serenity::ChannelId, message: serenity::MessageId) -> String {
+    let guild = guild.map_or_else(|| "@me".to_owned(), |guild| guild.to_string());
+    format!("https://discord.com/channels/{guild}/{channel}/{message}")
+}
+
 /// The right to answer an interaction, its secret sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answering {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{
-    address::{Address, Answering, Written},
+    address::{self, Address, Answering, Written},
     rest::{Call, Patience, Rest, RestError, Route, Sent, Ticket},
     texts,
 };
@@ -423,8 +423,7 @@ impl State {
     }
 
     fn link(&self, sent: Sent) -> String {
-        let guild = self.address.guild.map_or_else(|| "@me".to_owned(), |guild| guild.to_string());
-        format!("https://discord.com/channels/{guild}/{}/{}", sent.channel, sent.message)
+        address::jump(self.address.guild, sent.channel, sent.message)
     }
 
     /// The route that changes the `number`-th message of the delivery. `None`: nobody knows which one that is.

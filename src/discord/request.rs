@@ -8,20 +8,23 @@ use tracing::Instrument;
 use url::Url;
 
 use super::{
-    address::{Address, Answering},
+    address::{self, Address, Answering},
     host::Asked,
     limits::{self, Place},
     live::Live,
-    permissions, texts,
+    permissions,
+    rest::Route,
+    texts,
     types::{Context, Data, Error},
 };
 use crate::{
+    artifacts::ArtifactKey,
     fetch::previews,
     jobs::{
         durable::ATTEMPTS,
         store::{self, Enqueued, NewJob, Priority},
     },
-    model::{self, Kind, Options, Origin, Request, Requester, UploadLimit},
+    model::{self, Kind, Options, Origin, Request, Requester, Resource, ResourceKind, UploadLimit},
 };
 
 /// Where the files of a request go.
@@ -37,6 +40,9 @@ pub enum Target {
 /// How long writing a command down may take: Discord waits three seconds for the first answer to it.
 const WRITE_DOWN: Duration = Duration::from_millis(1500);
 
+/// How long it may take to find out whether a link was posted already.
+const LOOK_BACK: Duration = Duration::from_millis(800);
+
 /// A job that was written down runs after this even if it was never released: then whoever wrote it down is gone.
 const HOLD: i64 = 10_000;
 
@@ -45,6 +51,8 @@ const CALL_OFF: Duration = Duration::from_secs(60);
 const CALL_OFF_PAUSE: Duration = Duration::from_secs(1);
 
 /// Writes down what is wanted of a link, acknowledges the command, and leaves the rest to whichever worker claims the job.
+///
+/// What was posted in this channel lately is pointed at instead, unless it is wanted by force.
 ///
 /// In this order, so that nothing is lost: what dies after the first step is answered by the job, which runs by itself a
 /// little later. And nothing is done twice: of several processes that see the same command, only the one whose row it is
@@ -62,7 +70,9 @@ pub async fn download(ctx: Context<'_>, url: Url, options: Options, target: Targ
     let span = tracing::info_span!("request", %id);
     async {
         let store = data.durable.store();
+        let force = options.force;
         let job = job(ctx, &id, Asked { url, options, requester: requester(ctx) }, target)?;
+        let same = job.key.clone().filter(|_| target == Target::Here && !force);
         match tokio::time::timeout(WRITE_DOWN, store.enqueue(job)).await {
             Ok(Ok(Enqueued::New)) => {}
             Ok(Ok(Enqueued::Known)) => {
@@ -80,6 +90,17 @@ pub async fn download(ctx: Context<'_>, url: Url, options: Options, target: Targ
                 ctx.send(reply.ephemeral(true).reply(true)).await?;
                 return Ok(());
             }
+        }
+        // Only now: of several processes one answers.
+        if let Some(key) = same
+            && let Some(link) = posted_already(ctx, &key).await
+        {
+            tracing::info!("pointed at what was posted already");
+            call_off(data, id.clone());
+            let again = if matches!(ctx, Context::Prefix(_)) { "--force" } else { "force:True" };
+            let reply = poise::CreateReply::default().content(texts::posted_already(&link, again));
+            ctx.send(reply.ephemeral(true).reply(true)).await?;
+            return Ok(());
         }
         let live = match begin(ctx, &id, target).await {
             Ok(Some(live)) => Arc::new(live),
@@ -113,10 +134,11 @@ fn job(ctx: Context<'_>, id: &str, asked: Asked, target: Target) -> Result<NewJo
         Context::Prefix(prefix) => format!("m:{}", prefix.msg.id),
     };
     let routed = ctx.data().app.strategy.route(&asked.url);
+    let key = routed.as_ref().ok().and_then(|routed| key(&routed.resource, &asked.options, target));
     Ok(NewJob {
         id: id.to_owned(),
         source: Some(source),
-        key: None,
+        key,
         group: match (guild, user) {
             (Some(guild), _) => format!("guild:{guild}"),
             (None, Some(user)) => format!("user:{user}"),
@@ -132,6 +154,29 @@ fn job(ctx: Context<'_>, id: &str, asked: Asked, target: Target) -> Result<NewJo
         request: serde_json::to_value(asked).map_err(odd)?,
         address: serde_json::to_value(address(ctx, id, target)).map_err(odd)?,
     })
+}
+
+/// What makes two jobs the same: the second finds what the first has loaded, and what one has posted answers the other. `None`:
+/// what is behind the link may be something else each time.
+fn key(resource: &Resource, options: &Options, target: Target) -> Option<String> {
+    let lasting = resource.kind.is_lasting() || resource.kind == ResourceKind::ShortLink;
+    let wanted = serde_json::to_string(&(Options { force: false, ..options.clone() }, target)).ok()?;
+    lasting.then(|| ArtifactKey::of(&["job", &resource.key(), &wanted]).as_str().to_owned())
+}
+
+/// A link to the message with the media of this key in this channel, if there was one lately and it is still there.
+async fn posted_already(ctx: Context<'_>, key: &str) -> Option<String> {
+    let data = ctx.data();
+    let within =
+        i64::try_from(data.app.settings.discord.posted_already.as_millis()).ok().filter(|within| *within > 0)?;
+    let look = async {
+        let found = data.durable.store().posted(key, ctx.channel_id().get(), store::now().saturating_sub(within)).await;
+        let at = found.inspect_err(|error| tracing::warn!(%error, "what was posted is not known")).ok().flatten()?;
+        // Without its files it is not worth a jump.
+        let (sent, files) = data.rest.look(Route::Edit(at.channel.into(), at.message.into())).await?;
+        (files > 0).then(|| address::jump(ctx.guild_id(), sent.channel, sent.message))
+    };
+    tokio::time::timeout(LOOK_BACK, look).await.ok().flatten()
 }
 
 /// Calls a job off that nobody shall hear of, also when the database does not answer at once.

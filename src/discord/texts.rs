@@ -112,6 +112,11 @@ pub fn not_recorded() -> String {
     "❌ I can't take requests at the moment: my notes can't be written. Please try again in a minute.".to_owned()
 }
 
+/// The link is in this channel already; `again`: how it is asked for all the same.
+pub fn posted_already(link: &str, again: &str) -> String {
+    format!("🔁 Posted already: {link}\n-# With `{again}` I load it anew and post it again.")
+}
+
 /// On the message of an interaction that took too long.
 pub fn continued() -> String {
     "⤵️ This took a while: the answer is below.".to_owned()
@@ -286,7 +291,12 @@ pub fn status(
 }
 
 /// What this bot is.
-pub fn info(prefix: &str, platforms: &[&str], reads_messages: bool) -> String {
+pub fn info(prefix: &str, platforms: &[&str], reads_messages: bool, kept: Option<Duration>) -> String {
+    let kept = match kept.map(|kept| kept.as_secs() / 3600) {
+        None => "no media once they are delivered".to_owned(),
+        Some(1) => "media for an hour, so that a link asked for twice is loaded once".to_owned(),
+        Some(hours) => format!("media for {hours} hours, so that a link asked for twice is loaded once"),
+    };
     let prefix_note = if reads_messages {
         format!("Slash commands, `{prefix}download <link>`, or mention me")
     } else {
@@ -295,7 +305,7 @@ pub fn info(prefix: &str, platforms: &[&str], reads_messages: bool) -> String {
     cut(&format!(
         "🤖 **boss-bot {}**\nGive me a link and I post its media as files that play right here, in the order of the \
          post, made to fit this server's upload limit.\n- Platforms: {}\n- {prefix_note}; see `/help`\n- I keep no \
-         messages and no media once they are delivered.",
+         messages, and {kept}.",
         env!("CARGO_PKG_VERSION"),
         platforms.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", "),
     ))

@@ -51,6 +51,8 @@ pub struct Discord {
     pub prefix: String,
     /// `DISCORD_API_ADDRESS`: connect here instead of discord.com's address; name and certificate are still checked.
     pub api_address: Option<SocketAddr>,
+    /// `POSTED_ALREADY_HOURS`: for so long a link that was posted in a channel is pointed at there. Zero: it is posted again.
+    pub posted_already: Duration,
 }
 
 /// Downloading.
@@ -360,7 +362,7 @@ impl Default for CacheSettings {
     }
 }
 
-/// What was loaded and made lately, kept for whoever asks for the same.
+/// Files that were loaded and made lately, kept for whoever asks for the same.
 #[derive(Debug, Clone)]
 pub struct ArtifactSettings {
     /// `ARTIFACTS_MAX_MB` in bytes: all files together. 0: nothing is kept.
@@ -472,7 +474,12 @@ impl Default for Settings {
     fn default() -> Self {
         const MIB: u64 = 1024 * 1024;
         Self {
-            discord: Discord { token: None, prefix: "$".into(), api_address: None },
+            discord: Discord {
+                token: None,
+                prefix: "$".into(),
+                api_address: None,
+                posted_already: Duration::from_secs(24 * 3600),
+            },
             downloads: Downloads {
                 dir: "downloads".into(),
                 archive: true,

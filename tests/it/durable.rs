@@ -93,5 +93,6 @@ async fn ends_clean(world: &World, mut bot: Bot) {
     assert!(status.success(), "{status}; it logged:\n{}", bot.log().text());
     assert_eq!(bot.processes_at_work(), Vec::<String>::new());
     assert_eq!(world.left_behind(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(world.unreferenced(), Vec::<std::path::PathBuf>::new());
     assert_eq!(world.discord.unexpected(), Vec::<String>::new());
 }

@@ -10,3 +10,4 @@ mod line;
 mod migrations;
 mod place;
 mod queue;
+mod same;

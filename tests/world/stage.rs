@@ -75,6 +75,8 @@ impl World {
             ("DOWNLOAD_DIR".into(), own(self.downloads())),
             ("TOOLS_DIR".into(), own(tools_dir())),
             ("LOG_LEVEL".into(), "debug".into()),
+            // Stories ask for a link as often as they like.
+            ("POSTED_ALREADY_HOURS".into(), "0".into()),
         ];
         env.extend(YOUTUBE.iter().chain(more).map(|(name, value)| (name.into(), value.into())));
         env
@@ -121,6 +123,18 @@ impl World {
     /// Everything that is left in the download folder: half files, job folders, kept files.
     pub fn left_behind(&self) -> Vec<PathBuf> {
         left_in(&self.downloads())
+    }
+
+    /// Kept files that no note names, and notes that were never finished.
+    pub fn unreferenced(&self) -> Vec<PathBuf> {
+        let (mut found, artifacts) = (Vec::new(), self.downloads().join(".artifacts"));
+        walk(&artifacts, &mut found);
+        found.retain(|path| *path != artifacts.join("lock"));
+        let (notes, mut others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let notes: String = notes.iter().filter_map(|note| std::fs::read_to_string(note).ok()).collect();
+        others.retain(|path| !path.file_name().is_some_and(|name| notes.contains(&*name.to_string_lossy())));
+        others
     }
 }
 

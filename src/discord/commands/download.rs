@@ -15,7 +15,7 @@ use crate::{
 /// After the link you can say, in any order: a quality (`720p`, `best`, `worst` …), `--audio` for sound only (`--mp3`, \
 /// `--m4a`, `--opus` as such a file), `--mute`, `--start 0:10`, `--end 0:20`, `--gif`, `--split` for parts without loss, \
 /// `--fast` or `--best`, `--size 5MB`, `--no-upload` to keep the files on the server instead, `--thread` for the earlier \
-/// posts of the same thread, too, `--force` to ask the platform anew.
+/// posts of the same thread, too, `--force` to ask the platform anew and post it again.
 #[poise::command(
     slash_command,
     prefix_command,

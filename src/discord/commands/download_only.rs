@@ -6,7 +6,7 @@ use crate::{
         request::{self, Target},
         types::{Context, Error},
     },
-    model::{AudioFormat, Quality, Speed},
+    model::{AudioFormat, Options, Quality, Speed},
 };
 
 /// Save the media of a post on the bot's server without posting it
@@ -34,9 +34,11 @@ pub async fn download_only(
     #[description = "Parts without loss instead of one compressed file"] split: Option<bool>,
     #[description = "Sooner, or better looking"] speed: Option<Choice<Speed>>,
     #[description = "At most this large, such as 5MB"] size: Option<String>,
+    #[description = "Ask the platform anew, whatever I remember"] force: Option<bool>,
 ) -> Result<(), Error> {
     let wish = url.0?;
     let fields = Fields { quality, audio_only, audio_format, mute, start, end, gif, split, speed, size };
-    let options = fields.options(wish.wishes)?;
+    let force = force.or(wish.force).unwrap_or_default();
+    let options = Options { force, ..fields.options(wish.wishes)? };
     request::download(ctx, wish.url, options, Target::Server).await
 }

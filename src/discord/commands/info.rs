@@ -16,7 +16,9 @@ use crate::discord::{
 pub async fn info(ctx: Context<'_>) -> Result<(), Error> {
     let data = ctx.data();
     let platforms: Vec<_> = data.app.registry.iter().map(|platform| platform.name()).collect();
-    let text = texts::info(&data.app.settings.discord.prefix, &platforms, data.reads_messages);
+    let settings = &data.app.settings;
+    let kept = data.app.artifacts.as_ref().map(|_| settings.artifacts.keep);
+    let text = texts::info(&settings.discord.prefix, &platforms, data.reads_messages, kept);
     ctx.send(poise::CreateReply::default().content(text).reply(true)).await?;
     Ok(())
 }

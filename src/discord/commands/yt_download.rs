@@ -7,7 +7,7 @@ use crate::{
         texts,
         types::{Context, Error},
     },
-    model::{AudioFormat, Quality, Speed},
+    model::{AudioFormat, Options, Quality, Speed},
 };
 
 /// Get a YouTube video, in the quality you choose
@@ -36,6 +36,7 @@ pub async fn yt_download(
     #[description = "Parts without loss instead of one compressed file"] split: Option<bool>,
     #[description = "Sooner, or better looking"] speed: Option<Choice<Speed>>,
     #[description = "At most this large, such as 5MB"] size: Option<String>,
+    #[description = "Ask the platform anew, whatever I remember"] force: Option<bool>,
 ) -> Result<(), Error> {
     let wish = url.0?;
     let routed = ctx.data().app.strategy.route(&wish.url);
@@ -44,6 +45,7 @@ pub async fn yt_download(
         return Ok(());
     }
     let fields = Fields { quality, audio_only, audio_format, mute, start, end, gif, split, speed, size };
-    let options = fields.options(wish.wishes)?;
+    let force = force.or(wish.force).unwrap_or_default();
+    let options = Options { force, ..fields.options(wish.wishes)? };
     request::download(ctx, wish.url, options, Target::Here).await
 }

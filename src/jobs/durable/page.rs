@@ -94,6 +94,15 @@ impl Page {
         let _ = self.progress.set(progress);
     }
 
+    /// Once nothing is loaded or made any more, whoever asks for the same may begin: it finds all of it.
+    pub(super) async fn share(&self, mut progress: ProgressReceiver) {
+        // An error: it has ended without a word.
+        drop(progress.wait_for(|phase| matches!(phase, Phase::Uploading { .. } | Phase::Done)).await);
+        if let Err(error) = in_time(self.store.share(&self.id, &self.lease)).await {
+            tracing::debug!(%error, "whoever asks for the same waits until this has ended");
+        }
+    }
+
     /// Extends the lease until the job is another one's. Never ends otherwise.
     pub(super) async fn keep_alive(&self) {
         loop {

@@ -314,13 +314,17 @@ impl Durable {
         let Job { id, progress, cancel, mut outcome } = job;
         page.watch(progress.clone());
         let mut stopped = false;
+        let share = page.share(progress.clone());
         let follow = talk.follow(progress);
-        tokio::pin!(follow);
-        let mut following = true;
+        tokio::pin!(follow, share);
+        let (mut following, mut sharing) = (true, true);
         loop {
             tokio::select! {
                 biased;
                 ended = &mut outcome => {
+                    if sharing && !stopped {
+                        share.as_mut().await;
+                    }
                     let broke = |fault| failed(&id, Error::internal(format!("the job broke: {fault}")));
                     return (ended.unwrap_or_else(broke), stopped);
                 }
@@ -330,6 +334,7 @@ impl Durable {
                     stopped = true;
                     cancel.cancel();
                 }
+                () = &mut share, if sharing => sharing = false,
                 () = &mut follow, if following => following = false,
             }
         }

@@ -17,10 +17,12 @@ use super::error::{Result, StoreError};
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "jobs", include_str!("../../../migrations/sqlite/0001_jobs.sql")),
     (2, "times", include_str!("../../../migrations/sqlite/0002_times.sql")),
+    (3, "same", include_str!("../../../migrations/sqlite/0003_same.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "jobs", include_str!("../../../migrations/postgres/0001_jobs.sql")),
     (2, "times", include_str!("../../../migrations/postgres/0002_times.sql")),
+    (3, "same", include_str!("../../../migrations/postgres/0003_same.sql")),
 ];
 
 /// The version that this program makes.

@@ -25,6 +25,7 @@ mod inner;
 mod line;
 mod migrate;
 mod postgres;
+mod same;
 mod sql;
 mod sqlite;
 mod stats;
@@ -44,6 +45,7 @@ use tokio::{
 
 pub use error::{Result, StoreError};
 pub use line::{InLine, Line, Place, Whose};
+pub use same::PostedAt;
 pub use stats::{Counts, Extreme, Stats, StatsFilter, Tally};
 pub use times::Times;
 pub use types::{

@@ -57,9 +57,10 @@ pub(super) const RELEASE: &str = "UPDATE jobs SET run_at = $2, address = $3 \
 ///
 /// May run: what is queued and due, and what runs under a lapsed lease. A lapsed job without attempts left comes first, to be
 /// ended, whatever the limits. Of the others: priority, then whose group runs least, then age. Paused jobs, those of groups and
-/// platforms at their limit, and those whose key is at work are passed over.
+/// platforms at their limit, and those whose key is at work are passed over: it is until what it brings is there to be shared.
 pub(super) const CLAIM: &str = "WITH \
-    active AS (SELECT group_key, job_key, platform FROM jobs WHERE state = 'running' AND lease_until > $1), \
+    active AS (SELECT group_key, platform, CASE shared WHEN 0 THEN job_key END AS job_key \
+        FROM jobs WHERE state = 'running' AND lease_until > $1), \
     busy AS (SELECT group_key, count(*) AS jobs FROM active GROUP BY group_key), \
     crowded AS (SELECT platform FROM active GROUP BY platform HAVING count(*) >= $6), \
     open AS ( \
@@ -78,7 +79,7 @@ pub(super) const CLAIM: &str = "WITH \
         ORDER BY open.spent DESC, open.priority DESC, coalesce(busy.jobs, 0), open.created_at, open.id LIMIT 1) \
     UPDATE jobs SET \
         state = CASE spent WHEN 1 THEN 'needs_attention' ELSE 'running' END, \
-        attempts = attempts + 1 - spent, \
+        attempts = attempts + 1 - spent, shared = 0, \
         lease = CASE spent WHEN 0 THEN CAST($2 AS TEXT) END, \
         lease_until = CASE spent WHEN 0 THEN CAST($3 AS BIGINT) END, \
         worker = CASE spent WHEN 0 THEN $4 ELSE worker END, \
@@ -124,6 +125,17 @@ pub(super) const FINISH: &str = "UPDATE jobs SET \
         files = $11, bytes = $12, took_ms = $13 \
     WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING state";
 
+/// 1 id, 2 lease. From now on others with the same key may run beside it.
+pub(super) const SHARE: &str = "UPDATE jobs SET shared = 1 \
+    WHERE id = $1 AND lease = $2 AND state = 'running' AND shared = 0 AND job_key IS NOT NULL RETURNING id";
+
+/// 1 key, 2 channel, 3 since. The newest message that a delivered job has begun with.
+pub(super) const POSTED: &str = "SELECT job_parts.channel_id, job_parts.message_id \
+    FROM jobs JOIN job_parts ON job_parts.job = jobs.id AND job_parts.number = 0 \
+    WHERE jobs.job_key = $1 AND jobs.channel_id = $2 AND jobs.finished_at >= $3 AND jobs.state = 'done' \
+        AND job_parts.state = 'sent' AND job_parts.channel_id IS NOT NULL AND job_parts.message_id IS NOT NULL \
+    ORDER BY jobs.finished_at DESC, jobs.id DESC LIMIT 1";
+
 /// 1 id, 2 lease, 3 now. The attempt does not count. What somebody wants stopped is not queued again.
 pub(super) const GIVE_BACK: &str = "UPDATE jobs SET \
         state = CASE WHEN cancel_asked = 1 THEN 'cancelled' ELSE 'queued' END, \
@@ -138,10 +150,11 @@ pub(super) const CANCEL: &str = "UPDATE jobs SET cancel_asked = 1, \
     WHERE id = $1 AND state IN ('queued', 'running') RETURNING id, state";
 
 /// 1 id, 2 now, 3 request or none. What was delivered is never done again, nor what was called off before it began: that may
-/// be a command that another process has answered. What was posted stays written down, and so does
-/// why it failed, until the next attempt ends.
+/// be a command that another process has answered. What was posted stays written down, and so does why it failed, until the
+/// next attempt ends. Another request is not the same as those that it was like.
 pub(super) const AGAIN: &str = "UPDATE jobs SET state = 'queued', run_at = $2, request = coalesce($3, request), \
-        attempts = 0, cancel_asked = 0, paused = 0, finished_at = NULL \
+        job_key = CASE WHEN CAST($3 AS TEXT) IS NULL THEN job_key END, attempts = 0, cancel_asked = 0, paused = 0, \
+        finished_at = NULL \
     WHERE id = $1 AND (state IN ('failed', 'needs_attention') OR state = 'cancelled' AND started_at IS NOT NULL) \
     RETURNING id";
 
@@ -270,6 +283,8 @@ pub(super) const ALL: &[&str] = &[
     HOLD,
     PART,
     FINISH,
+    SHARE,
+    POSTED,
     GIVE_BACK,
     CANCEL,
     AGAIN,

@@ -100,7 +100,8 @@ pub struct NewJob {
     pub id: Id,
     /// What asked for it, for example `i:<interaction id>`: a second job of the same source is not taken.
     pub source: Option<String>,
-    /// Jobs with the same key never run at once: the second finds what the first has made.
+    /// Jobs with the same key run one after the other until [`super::JobStore::share`]: the second finds what the first has
+    /// made.
     pub key: Option<String>,
     /// Who shares the limit of jobs at once: a server, or a person outside of servers.
     pub group: String,

@@ -1,4 +1,7 @@
 //! Loads and fits once what several ask for: whoever asks for the same meanwhile waits, and whoever asks later finds it.
+//!
+//! Jobs whose links look the same do not even begin together (`durable/`, `store/`). Those that meet here came by links that
+//! turned out to be the same, or want the same made of one content.
 
 use std::path::Path;
 
@@ -9,7 +12,7 @@ use crate::{
     artifacts::{ArtifactKey, Artifacts, Kept},
     cache::Key,
     media::{FitReport, FitTarget, Fitted},
-    model::{Attempt, AttemptEnd, MediaFile, Options, Origin, Result, UploadLimit},
+    model::{Attempt, AttemptEnd, FileType, MediaFile, Options, Origin, Result, UploadLimit},
     platforms::{self, Routed},
 };
 
@@ -25,10 +28,8 @@ impl Work<'_> {
         let began = Instant::now();
         let _turn = self.guarded(async { Ok(artifacts.turn(&key).await) }).await?;
         if !self.request.options.force {
-            let dir = self.folder.sub("kept")?;
-            if let Some(Kept { metadata: Some(metadata), by: Some((method, by)), files, .. }) =
-                artifacts.take(&key, &dir).await
-            {
+            let taken = artifacts.take(&key, self.folder.path()).await;
+            if let Some(Kept { metadata: Some(metadata), by: Some((method, by)), files, .. }) = taken {
                 let (took, end) = (began.elapsed(), AttemptEnd::Ok);
                 self.attempts.push(Attempt { method, by, took, cached: true, end, retries: Vec::new(), probe: false });
                 return Ok(Loaded { metadata, files });
@@ -50,32 +51,43 @@ impl Work<'_> {
         fit: impl Future<Output = Result<Fitted>>,
     ) -> Result<Fitted> {
         let Some(artifacts) = self.artifacts() else { return fit.await };
-        // An operator who changes how files are made wants them made so.
-        let how = format!("{:?}", self.kit.parts.settings.compression);
-        let FitTarget { max_bytes, quality, audio_only, wish, tags, party: _ } = target;
-        let what = format!("{max_bytes:?} {quality} {audio_only} {wish:?} {tags:?}");
-        let key = ArtifactKey::of(&["fit", &file.checksum, &what, &how]);
+        let is_sound = target.audio_only || file.file_type == FileType::Audio;
+        let key = self.key_of_fit(file, target, is_sound);
         let _turn = self.guarded(async { Ok(artifacts.turn(&key).await) }).await?;
         if !self.request.options.force
-            && let Some(kept) = artifacts.take(&key, dir).await
+            && let Some(Kept { files, warnings, .. }) = artifacts.take(&key, dir).await
         {
+            let of = files.len();
             let own = |(index, made): (usize, MediaFile)| MediaFile {
-                filename: named(&file.filename, &made.filename, index, kept.files.len()),
+                filename: named(&file.filename, &made.filename, index, of),
                 alt_text: file.alt_text.clone(),
                 item: file.item,
                 ..made
             };
-            let files = kept.files.iter().cloned().enumerate().map(own).collect();
-            let report = FitReport { path: AGAIN, warnings: kept.warnings, ..FitReport::default() };
-            return Ok(Fitted { files, report });
+            let files = match of {
+                0 => vec![file.clone()],
+                _ => files.into_iter().enumerate().map(own).collect(),
+            };
+            return Ok(Fitted { files, report: FitReport { path: AGAIN, warnings, ..FitReport::default() } });
         }
         let fitted = fit.await?;
-        // What stays as it is needs no keeping: the load is kept.
-        if fitted.files.iter().any(|made| made.checksum != file.checksum) {
-            let kept = Kept { files: fitted.files.clone(), warnings: fitted.report.warnings.clone(), ..Kept::default() };
-            artifacts.keep(&key, kept).await;
+        let (warnings, mut files) = (fitted.report.warnings.clone(), fitted.files.clone());
+        // Sound says what it is and whose, and only the key of what looked like sound tells that.
+        if is_sound || files.iter().all(|made| made.file_type != FileType::Audio) {
+            // That a file may stay as it is is worth knowing, but no reason to keep it.
+            files.retain(|made| made.path != file.path);
+            artifacts.keep(&key, Kept { files, warnings, ..Kept::default() }).await;
         }
         Ok(fitted)
+    }
+
+    fn key_of_fit(&self, file: &MediaFile, target: &FitTarget, is_sound: bool) -> ArtifactKey {
+        let FitTarget { max_bytes, quality, audio_only, wish, tags, party: _ } = target;
+        let what = format!("{max_bytes:?} {quality} {audio_only} {wish:?}");
+        let tags = if is_sound { format!("{tags:?}") } else { String::new() };
+        // An operator who changes how files are made wants them made so.
+        let how = format!("{:?}", self.kit.parts.settings.compression);
+        ArtifactKey::of(&["fit", &file.checksum, &what, &tags, &how])
     }
 
     /// Whoever sits at this machine's keyboard wants files, not a copy of them kept elsewhere.

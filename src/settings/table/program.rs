@@ -28,6 +28,17 @@ pub(super) const SPECS: &[Spec] = &[
         ..PLAIN
     },
     Spec {
+        name: "POSTED_ALREADY_HOURS",
+        path: "discord.posted_already_hours",
+        default: Some("24"),
+        takes: "number, 0 to 720",
+        doc: "For how many hours somebody who asks for a link that I have posted in the same channel is pointed to that \
+              message, as long as it is there. `force` posts it again. 0: it is always posted again. No longer than jobs are \
+              remembered (DATABASE_KEEP_DAYS).",
+        apply: |s, t| parse::number(t, 0, 720).map(|hours| s.discord.posted_already = parse::hours(hours)),
+        ..NUMBER
+    },
+    Spec {
         name: "DISCORD_API_ADDRESS",
         path: "discord.api_address",
         example: "127.0.0.1:8443",

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use boss_bot::{
-    jobs::store::{End, JobStore, POLL, State, StatsFilter, StoreError, care},
+    jobs::store::{End, JobStore, NewJob, POLL, State, StatsFilter, StoreError, care},
     settings::DatabaseUrl,
 };
 use futures_util::future::join_all;
@@ -16,6 +16,7 @@ use crate::world::postgres;
 on_both!(
     many_that_open_a_fresh_database_at_once_all_find_its_tables,
     the_tables_refuse_states_that_cannot_be,
+    an_older_database_with_jobs_in_it_is_brought_up_to_date,
     a_database_of_a_newer_program_is_left_alone,
     tables_that_are_not_ours_are_left_alone,
     a_row_that_makes_no_sense_holds_up_nobody,
@@ -89,6 +90,20 @@ async fn the_tables_refuse_states_that_cannot_be(place: &Place) {
     assert!(bare(&place.url, "UPDATE jobs SET priority = 1").await.is_ok(), "it was not the connection");
     assert!(place.finish(&claimed, End::Done).await);
     assert_eq!(place.store.get(&claimed.id).await.unwrap().unwrap().state, State::Done);
+}
+
+async fn an_older_database_with_jobs_in_it_is_brought_up_to_date(place: &Place) {
+    let keyed = || NewJob { key: Some("post".into()), ..job("a") };
+    let ids = [place.add(keyed()).await, place.add(keyed()).await];
+    let running = place.claim().await.unwrap();
+    let older =
+        "DROP INDEX jobs_same; ALTER TABLE jobs DROP COLUMN shared; DELETE FROM _sqlx_migrations WHERE version = 3";
+    bare(&place.url, older).await.unwrap();
+    let store = place.again().await;
+    assert_eq!(store.counts().await.unwrap().queued, 1);
+    assert!(store.claim("w", LONG, MANY).await.unwrap().is_none(), "the second waits as it did");
+    store.share(&running.id, &running.lease).await.unwrap();
+    assert_eq!(store.claim("w", LONG, MANY).await.unwrap().unwrap().id, ids[1]);
 }
 
 async fn a_database_of_a_newer_program_is_left_alone(place: &Place) {

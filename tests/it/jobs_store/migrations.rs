@@ -29,8 +29,14 @@ on_both!(
 /// The texts that made a database of each version, for either engine, and what may be in it. The last version is not here: it
 /// is what this program makes.
 type Text = (i64, &'static str, &'static str);
-const SQLITE: &[Text] = &[(1, "jobs", include_str!("../../../migrations/sqlite/0001_jobs.sql"))];
-const POSTGRES: &[Text] = &[(1, "jobs", include_str!("../../../migrations/postgres/0001_jobs.sql"))];
+const SQLITE: &[Text] = &[
+    (1, "jobs", include_str!("../../../migrations/sqlite/0001_jobs.sql")),
+    (2, "times", include_str!("../../../migrations/sqlite/0002_times.sql")),
+];
+const POSTGRES: &[Text] = &[
+    (1, "jobs", include_str!("../../../migrations/postgres/0001_jobs.sql")),
+    (2, "times", include_str!("../../../migrations/postgres/0002_times.sql")),
+];
 const VERSION_1: &str = include_str!("../../../fixtures/database/version-1.sql");
 
 /// A database as the program of a version made it.
