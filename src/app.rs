@@ -69,7 +69,8 @@ impl App {
         let cache = Cache::new(&settings.cache, &settings.tools.data_dir.join("cache"));
         let bucket = Bucket::new(&settings.bucket, &egress)?;
         let store = Store::new(&settings.store, bucket.as_ref()).map(Arc::new);
-        let artifacts = Artifacts::new(&settings.artifacts, &settings.downloads.dir);
+        let shared = bucket.clone().map(|bucket| (bucket, settings.bucket.max_bytes));
+        let artifacts = Artifacts::new(&settings.artifacts, &settings.downloads.dir, shared);
         let jobs = Jobs::new(Parts {
             settings: settings.clone(),
             egress: egress.clone(),

@@ -1,9 +1,9 @@
-//! `make demo-cluster`: one box to many, shown on one machine. A PostgreSQL server, one gateway and three workers, each with a
-//! folder of its own; twelve members who ask at the same moment; and one worker that is killed on the way. Prints what happened
+//! `make demo-cluster`: one box to many, shown on one machine. A PostgreSQL server, an S3-compatible store, one gateway and three
+//! workers, each with a folder of its own; twelve members who ask at the same moment; and one worker that is killed on the way. Prints what happened
 //! and what each member got. Ends by itself; the files stay in the folder it names.
 //!
 //! ```text
-//! members ── world::discord ──gateway──► boss-bot run --role gateway ──► PostgreSQL ◄── boss-bot worker × 3 ──► world::web
+//! members ── world::discord ──gateway──► boss-bot run --role gateway ──► PostgreSQL ◄── boss-bot worker × 3 ──► world::web, S3
 //!                  ▲                                                                          │
 //!                  └──────────────────────────────── REST ────────────────────────────────────┘
 //! ```
@@ -33,6 +33,7 @@ use world::{
     discord::{Channel, Conversation},
     media,
     postgres::Server,
+    s3::S3,
     samples::{Sample, Samples},
     stage::World,
 };
@@ -48,11 +49,13 @@ const LEASE: (&str, &str) = ("DATABASE_LEASE_SECONDS", "3");
 /// Between two looks at the database for the worker of a job.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The processes. What else a cluster has (an object store, one day) is started here, too, and named in the environment.
+/// The processes, and what they share.
 struct Cluster {
     store: JobStore,
     gateway: Bot,
     workers: Vec<(&'static str, Bot)>,
+    /// What one worker has loaded and made lies here for the others.
+    s3: S3,
     /// Last: it outlives its users.
     _server: Server,
 }
@@ -61,8 +64,11 @@ impl Cluster {
     async fn start(world: &World) -> Self {
         let server = tokio::task::spawn_blocking(Server::start).await.expect("a PostgreSQL server");
         let database = server.database().await;
+        let s3 = S3::start().await;
+        let shared = s3.settings();
         let own = [("DATABASE_URL", database.as_str()), LEASE, ("MAX_CONCURRENT_DOWNLOADS", "2")];
-        let env = [&own[..], &[("LOG_LEVEL", "info"), ("LOG_FORMAT", "json")], BY_TOOLS].concat();
+        let mut env = [&own[..], &[("LOG_LEVEL", "info"), ("LOG_FORMAT", "json")], BY_TOOLS].concat();
+        env.extend(shared.iter().map(|(name, value)| (*name, value.as_str())));
         let gateway = world.gateway(&env).await;
         let mut workers = Vec::new();
         for name in WORKERS {
@@ -70,7 +76,7 @@ impl Cluster {
         }
         let url = DatabaseUrl::Postgres(SecretString::from(database));
         let store = JobStore::open(&url).await.expect("the database");
-        Self { store, gateway, workers, _server: server }
+        Self { store, gateway, workers, s3, _server: server }
     }
 
     /// The jobs, as the database has them.
@@ -106,7 +112,7 @@ async fn demo() -> ExitCode {
     let world = World::start().await;
     let samples = Samples::install(&world.web);
     let channel = world.discord.guild("Harbour Cats", 0).channel("general");
-    println!("Starting PostgreSQL, one gateway and {} workers …\n", WORKERS.len());
+    println!("Starting PostgreSQL, an S3-compatible store, one gateway and {} workers …\n", WORKERS.len());
     let mut cluster = Cluster::start(&world).await;
 
     let begun = Instant::now();
@@ -125,6 +131,9 @@ async fn demo() -> ExitCode {
         again.len(),
         seconds(begun.elapsed())
     );
+    let shared = cluster.s3.objects().len();
+    println!("The S3 store holds {shared} objects, by which any worker answers those links again.");
+    as_expected &= shared > 0;
     let clean = stop(cluster).await;
     println!("The files are in {}/", out.display());
     if as_expected && clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }

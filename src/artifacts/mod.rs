@@ -10,9 +10,10 @@
 //! It knows nothing of links or limits: a key is whatever its users say makes two requests the same. `cache/` remembers what
 //! platforms *say*; this keeps the *files*.
 //!
-//! Where they are is the business of `shelf` alone: take, keep, tidy, contents and clear, by keys and checksums that no path
-//! goes into. A store that several machines share stands behind the same five.
+//! Where they are is the business of `shelf`: take, keep, tidy, contents and clear, by keys and checksums that no path goes into.
+//! Behind it stands `shared`, a bucket, where several machines work together.
 
+mod shared;
 mod shelf;
 
 use std::{
@@ -25,16 +26,21 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 pub use shelf::Contents;
 
 use crate::{
     model::{DownloadMethod, Error, MediaFile, MediaMetadata, Result},
+    net::Bucket,
     settings::ArtifactSettings,
     turns::{Turn, Turns},
 };
+use shared::Shared;
 use shelf::Shelf;
 
 /// Bytes that may be added before the shelf is tidied, as a part of what it may hold.
@@ -42,6 +48,12 @@ const TIDY_AFTER: u64 = 20;
 
 /// How often it is tidied when nothing is added.
 const ROUND: Duration = Duration::from_secs(10 * 60);
+
+/// How often the bucket is tidied, by each machine.
+const SHARED_ROUND: Duration = Duration::from_secs(3600);
+
+/// How long a job that is done waits for what it has brought to be in the bucket, before whoever waits for it begins.
+const OFFER: Duration = Duration::from_secs(60);
 
 /// The folder in `DOWNLOAD_DIR`.
 const FOLDER: &str = ".artifacts";
@@ -92,6 +104,7 @@ pub struct Artifacts {
 
 struct Inner {
     shelf: Shelf,
+    shared: Option<Shared>,
     turns: Turns,
     /// Bytes added since it was tidied.
     added: AtomicU64,
@@ -101,12 +114,13 @@ struct Inner {
 }
 
 impl Artifacts {
-    /// Kept beside the downloads, because links between file systems do not work. `None`: the operator wants none. Touches
-    /// nothing.
-    pub fn new(settings: &ArtifactSettings, downloads: &Path) -> Option<Self> {
+    /// Kept beside the downloads, because links between file systems do not work. `shared`: a bucket that other machines look
+    /// into, and how many bytes it may hold. `None`: the operator wants none. Touches nothing.
+    pub fn new(settings: &ArtifactSettings, downloads: &Path, shared: Option<(Bucket, u64)>) -> Option<Self> {
         let shelf = Shelf::new(downloads.join(FOLDER), settings.max_bytes, settings.keep);
         let (turns, added, max_bytes) = (Turns::default(), AtomicU64::new(0), settings.max_bytes);
-        let inner = Inner { shelf, turns, added, max_bytes, tidying: Mutex::default() };
+        let shared = shared.map(|(bucket, most)| Shared::new(bucket, most, settings.keep));
+        let inner = Inner { shelf, shared, turns, added, max_bytes, tidying: Mutex::default() };
         (settings.max_bytes > 0).then(|| Self { inner: Arc::new(inner) })
     }
 
@@ -117,6 +131,30 @@ impl Artifacts {
 
     /// What the same request brought before, its files in a folder in `dir`. `None`: nothing, or not all of it is as it was.
     pub async fn take(&self, key: &ArtifactKey, dir: &Path) -> Option<Kept> {
+        match self.take_here(key, dir).await {
+            None if self.fetch(key, dir).await => self.take_here(key, dir).await,
+            taken => taken,
+        }
+    }
+
+    /// Brings what another machine has kept to this one. False: there is nothing.
+    async fn fetch(&self, key: &ArtifactKey, dir: &Path) -> bool {
+        let Some(shared) = &self.inner.shared else { return false };
+        let Ok(dir) = tempfile::Builder::new().prefix("shared-").tempdir_in(dir) else { return false };
+        match shared.fetch(&key.0, dir.path(), self.inner.max_bytes / 4, SystemTime::now()).await {
+            Ok(Some((kept, since))) => {
+                tracing::debug!(files = kept.files.len(), "another machine has what is asked for");
+                self.put(key, kept, since).await
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(reason = error.operator_text(), "what other machines have kept cannot be had");
+                false
+            }
+        }
+    }
+
+    async fn take_here(&self, key: &ArtifactKey, dir: &Path) -> Option<Kept> {
         let (inner, key, dir) = (self.inner.clone(), key.clone(), dir.to_owned());
         let taken = tokio::task::spawn_blocking(move || inner.shelf.take(&key.0, &dir, SystemTime::now()));
         match taken.await.ok()? {
@@ -128,29 +166,77 @@ impl Artifacts {
         }
     }
 
-    /// Keeps what a request brought. A disk that does not take it costs nothing but the next load.
-    pub async fn keep(&self, key: &ArtifactKey, kept: Kept) {
+    /// Keeps what a request brought, here and for other machines. A disk or a bucket that does not take it costs nothing but the
+    /// next load.
+    pub async fn keep(&self, key: &ArtifactKey, kept: Kept) -> Offer {
+        let now = SystemTime::now();
+        if !self.put(key, kept.clone(), now).await || self.inner.shared.is_none() {
+            return Offer(None);
+        }
+        let (inner, key) = (self.inner.clone(), key.clone());
+        let offer = async move {
+            let Some(shared) = &inner.shared else { return };
+            let mut kept = kept;
+            for file in &mut kept.files {
+                // The job's folder goes with the job.
+                file.path = inner.shelf.object(file);
+            }
+            if let Err(error) = shared.offer(&key.0, kept, now).await {
+                tracing::warn!(reason = error.operator_text(), "files could not be kept for other machines");
+            }
+        };
+        Offer(Some(tokio::spawn(offer.in_current_span())))
+    }
+
+    /// Puts files on this machine's shelf. False: it does not take them.
+    async fn put(&self, key: &ArtifactKey, kept: Kept, since: SystemTime) -> bool {
         let (inner, key) = (self.inner.clone(), key.clone());
         let bytes: u64 = kept.files.iter().map(|file| file.size).sum();
         if bytes > inner.max_bytes / 4 {
             // One that takes the place of everything else is not worth it.
-            return;
+            return false;
         }
-        let done = tokio::task::spawn_blocking(move || inner.shelf.keep(&key.0, kept));
-        if let Ok(Err(error)) = done.await {
-            tracing::warn!(%error, "files could not be kept for whoever asks again");
-        }
+        let done = tokio::task::spawn_blocking(move || inner.shelf.keep(&key.0, kept, since));
+        let is_kept = match done.await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "files could not be kept for whoever asks again");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "keeping files broke");
+                false
+            }
+        };
         let added = self.inner.added.fetch_add(bytes, Relaxed).saturating_add(bytes);
         if added > self.inner.max_bytes / TIDY_AFTER {
             let inner = self.inner.clone();
             // Nobody waits for that.
             drop(tokio::task::spawn_blocking(move || inner.tidy()));
         }
+        is_kept
     }
 
     /// Throws away what has had its time, what is too much, and what a killed process left: now and every ten minutes, for as
     /// long as it is awaited.
     pub async fn look_after(&self) {
+        tokio::join!(self.look_after_shelf(), self.look_after_shared());
+    }
+
+    async fn look_after_shared(&self) {
+        let Some(shared) = &self.inner.shared else { return };
+        let mut rounds = tokio::time::interval(SHARED_ROUND);
+        loop {
+            rounds.tick().await;
+            match shared.tidy(Utc::now()).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "files that machines share have had their time"),
+                Err(error) => tracing::warn!(reason = error.operator_text(), "the bucket cannot be tidied"),
+            }
+        }
+    }
+
+    async fn look_after_shelf(&self) {
         let mut rounds = tokio::time::interval(ROUND);
         loop {
             rounds.tick().await;
@@ -176,6 +262,21 @@ impl Artifacts {
     pub fn clear(downloads: &Path) -> Result<Contents> {
         let shelf = Shelf::new(downloads.join(FOLDER), 0, Duration::ZERO);
         shelf.clear().map_err(|error| unusable(&shelf, &error))
+    }
+}
+
+/// Files on their way to other machines. Dropped, they go on.
+#[must_use]
+pub struct Offer(Option<JoinHandle<()>>);
+
+impl Offer {
+    /// Waits until they are there, for a minute at the most: whoever waits for this job shall find them.
+    pub async fn settled(self) {
+        if let Some(offer) = self.0
+            && tokio::time::timeout(OFFER, offer).await.is_err()
+        {
+            tracing::info!("files for other machines are still on their way");
+        }
     }
 }
 

@@ -47,15 +47,22 @@ impl Shared {
         Self { bucket, max_bytes, keep }
     }
 
-    /// What the same request brought on another machine, its files in `dir`, and when. `None`: nothing.
-    pub(super) async fn fetch(&self, key: &str, dir: &Path, now: SystemTime) -> Result<Option<(Kept, SystemTime)>> {
+    /// What the same request brought on another machine, its files in `dir`, and when. `None`: nothing, or more bytes than `most`.
+    pub(super) async fn fetch(
+        &self,
+        key: &str,
+        dir: &Path,
+        most: u64,
+        now: SystemTime,
+    ) -> Result<Option<(Kept, SystemTime)>> {
         let Some(text) = self.bucket.get_bytes(&note(key), shelf::MAX_NOTE).await? else { return Ok(None) };
         let odd = |error: serde_json::Error| Error::internal(format!("a note in the bucket makes no sense: {error}"));
         let Note { at, mut kept } = serde_json::from_slice(&text).map_err(odd)?;
         let since = UNIX_EPOCH + Duration::from_secs(at);
         // A clock that is ahead of this one makes it young, never older.
         let is_young = now.duration_since(since).unwrap_or_default() <= self.keep;
-        if !is_young || !kept.files.iter().all(|file| shelf::is_checksum(&file.checksum)) {
+        let bytes = kept.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        if !is_young || bytes > most || !kept.files.iter().all(|file| shelf::is_checksum(&file.checksum)) {
             return Ok(None);
         }
         for (index, file) in kept.files.iter_mut().enumerate() {
@@ -132,7 +139,10 @@ mod tests {
         };
         let all = vec![object("young", 1, 10), object("old", 30, 10), object("middle", 2, 10), object("ahead", -5, 10)];
         let names = |max: u64| -> Vec<String> {
-            overdue(all.clone(), now, Duration::from_secs(24 * 3600), max).into_iter().map(|object| object.name).collect()
+            overdue(all.clone(), now, Duration::from_secs(24 * 3600), max)
+                .into_iter()
+                .map(|object| object.name)
+                .collect()
         };
         assert_eq!(names(1000), ["old"]);
         assert_eq!(names(30), ["old"]);

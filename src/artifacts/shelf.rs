@@ -31,7 +31,7 @@ use super::Kept;
 use crate::model::MediaFile;
 
 /// Notes are small; anything larger is none.
-const MAX_NOTE: usize = 4 << 20;
+pub(super) const MAX_NOTE: usize = 4 << 20;
 /// How file systems say that they have no links, or no more of them.
 const UNLINKABLE: [io::ErrorKind; 4] = [
     io::ErrorKind::Unsupported,
@@ -87,7 +87,7 @@ impl Shelf {
         self.dir.join("objects")
     }
 
-    fn object(&self, file: &MediaFile) -> PathBuf {
+    pub(super) fn object(&self, file: &MediaFile) -> PathBuf {
         self.objects().join(&file.checksum)
     }
 
@@ -149,13 +149,13 @@ impl Shelf {
         Ok(Some(kept))
     }
 
-    /// Keeps the files of a request, as they are now.
-    pub(super) fn keep(&self, key: &str, mut kept: Kept) -> io::Result<()> {
+    /// Keeps the files of a request, as they are now. `since`: when they were loaded.
+    pub(super) fn keep(&self, key: &str, kept: Kept, since: SystemTime) -> io::Result<()> {
         let (objects, notes) = (self.objects(), self.notes());
         let _lock = self.locked(File::try_lock_shared)?;
         make(&objects)?;
         make(&notes)?;
-        for file in &mut kept.files {
+        for file in &kept.files {
             if !is_checksum(&file.checksum) {
                 return Err(io::Error::other("a file without a checksum"));
             }
@@ -163,19 +163,14 @@ impl Shelf {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 linked => linked?,
             }
-            file.path = PathBuf::new();
         }
-        if let Some(metadata) = &mut kept.metadata {
-            metadata.files = Vec::new();
-            // Nothing is loaded by them any more, and they may be signed.
-            metadata.drop_addresses();
-        }
-        let text = serde_json::to_vec(&kept)?;
+        let text = serde_json::to_vec(&told(kept))?;
         if text.len() > MAX_NOTE {
             return Err(io::Error::other("what the post says is too long"));
         }
         let mut note = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(&notes)?;
         note.write_all(&text)?;
+        note.as_file().set_modified(since)?;
         note.persist(self.note(key)).map_err(|failed| failed.error)?;
         Ok(())
     }
@@ -272,8 +267,21 @@ fn read(path: &Path) -> Option<Kept> {
     kept.files.iter().all(|file| is_checksum(&file.checksum)).then_some(kept)
 }
 
+/// What is written down of it: no paths, which are this machine's, and no addresses, by which nothing is loaded any more and
+/// which may be signed.
+pub(super) fn told(mut kept: Kept) -> Kept {
+    for file in &mut kept.files {
+        file.path = PathBuf::new();
+    }
+    if let Some(metadata) = &mut kept.metadata {
+        metadata.files = Vec::new();
+        metadata.drop_addresses();
+    }
+    kept
+}
+
 /// A checksum names a file, so it must be nothing else.
-fn is_checksum(text: &str) -> bool {
+pub(super) fn is_checksum(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -367,7 +375,7 @@ mod tests {
 
         fn keep(&self, key: &str, name: &str, content: &[u8]) {
             let file = self.file(name, content);
-            self.shelf.keep(key, Kept { files: vec![file], ..Kept::default() }).unwrap();
+            self.shelf.keep(key, Kept { files: vec![file], ..Kept::default() }, SystemTime::now()).unwrap();
             fs::remove_file(self.dir.path().join(name)).unwrap();
         }
 

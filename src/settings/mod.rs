@@ -14,9 +14,9 @@ mod table;
 pub use load::{Entry, Loaded, Overrides, Problem, SettingsError, load};
 pub use resilience::{PLATFORM_KEYS, PlatformKey};
 pub use schema::{
-    Animations, ArtifactSettings, BucketSettings, CacheSettings, Compression, DatabaseSettings, DatabaseUrl, Discord, Downloads,
-    GalleryDl, Hardware, Log, Network, PaceSettings, PlatformSettings, Resilience, Settings, StoreSettings, Timeouts,
-    ToolsSettings, Upload, VideoCodec,
+    Animations, ArtifactSettings, BucketSettings, CacheSettings, Compression, DatabaseSettings, DatabaseUrl, Discord,
+    Downloads, GalleryDl, Hardware, Log, Network, PaceSettings, PlatformSettings, Resilience, Settings, StoreSettings,
+    Timeouts, ToolsSettings, Upload, VideoCodec,
 };
 pub use table::{PLATFORM_SPECS, PlatformSettingsOf, PlatformSpec, SECTIONS, SPECS, Spec, platforms};
 

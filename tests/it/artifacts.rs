@@ -34,7 +34,7 @@ async fn ask(world: &World, channel: &Channel, wish: Value) -> Conversation {
 }
 
 fn kept(world: &World) -> Contents {
-    Artifacts::new(&ArtifactSettings::default(), &world.downloads()).unwrap().contents().unwrap()
+    Artifacts::new(&ArtifactSettings::default(), &world.downloads(), None).unwrap().contents().unwrap()
 }
 
 /// Waits until so many jobs are written down as done: members see their files a moment before that, and of it there is no event.

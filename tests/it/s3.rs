@@ -9,6 +9,7 @@ use url::Url;
 use crate::world::{
     discord::{Channel, Message},
     media::{self, Media},
+    platforms::Tweet,
     s3::{S3, SECRET},
     stage::World,
 };
@@ -110,4 +111,67 @@ async fn the_bucket_holds_no_more_than_it_may_and_the_oldest_goes_first() {
     bot.stop().await;
     assert_eq!(s3.objects().len(), 2, "one of ours, and what is not ours: {:?}", s3.objects());
     assert!(others.exists());
+}
+
+/// A bot on a machine of its own, which shares the bucket and nothing else.
+async fn elsewhere(world: &World, s3: &S3, name: &str) -> crate::world::bot::Bot {
+    let dir = |what: &str| world.dir().join(name).join(what).display().to_string();
+    bot(world, s3, &[("DATA_DIR", &dir("data")), ("DOWNLOAD_DIR", &dir("downloads"))]).await
+}
+
+async fn asks(world: &World, bot: &mut crate::world::bot::Bot, link: &str) -> Message {
+    let log = bot.log().clone();
+    bot.during(async {
+        let call = world.discord.user("ann").slash(&general(world), "download", json!({"url": link})).await;
+        let message = call.final_message().await;
+        log.line("that it is over", |line| line.contains("boss_bot::jobs: delivered")).await;
+        message
+    })
+    .await
+}
+
+/// How often the platform and its media servers were asked.
+fn questions(world: &World) -> usize {
+    let to = ["x.com", "twitter.com", "twimg.com"];
+    world.web.requests().iter().filter(|seen| to.iter().any(|host| seen.host.ends_with(host))).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_machine_has_loaded_and_made_the_others_need_not() {
+    let (world, s3) = (World::start().await, S3::start().await);
+    let large = media::Video { seconds: 3, target_bytes: Some(500_000), ..media::Video::seed(330) };
+    let link = world.web.x().post(Tweet::video(&media::video(large)));
+    let mut one = elsewhere(&world, &s3, "one").await;
+    let first = asks(&world, &mut one, &link).await;
+    one.stop().await;
+    let asked = questions(&world);
+    assert!(asked > 0 && s3.objects().iter().any(|path| path.to_string_lossy().contains("/artifacts/notes/")));
+
+    let mut two = elsewhere(&world, &s3, "two").await;
+    let second = asks(&world, &mut two, &link).await;
+    two.stop().await;
+    assert_eq!(questions(&world), asked, "the platform is not asked again");
+    let sums = |message: &Message| -> Vec<String> {
+        message.attachments.iter().map(|file| media::sha256(file.path())).collect()
+    };
+    assert_eq!(sums(&second), sums(&first), "not encoded again either: the same bytes");
+
+    // Somebody else's bytes under the same names are not believed.
+    for object in s3.objects() {
+        if object.to_string_lossy().contains("/artifacts/objects/") {
+            let size = std::fs::metadata(&object).unwrap().len() as usize;
+            std::fs::write(&object, vec![0; size]).unwrap();
+        }
+    }
+    let mut three = elsewhere(&world, &s3, "three").await;
+    let third = asks(&world, &mut three, &link).await;
+    three.stop().await;
+    assert_eq!(third.attachments.len(), 1);
+    assert!(questions(&world) > asked, "loaded anew");
+
+    s3.refuses(true);
+    let mut four = elsewhere(&world, &s3, "four").await;
+    assert_eq!(asks(&world, &mut four, &link).await.attachments.len(), 1, "nothing is lost without the bucket");
+    assert!(four.log().text().contains("what other machines have kept cannot be had"));
+    four.stop().await;
 }

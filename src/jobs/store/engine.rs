@@ -224,9 +224,7 @@ pub(super) static WAKING: LazyLock<HashMap<&'static str, String>> = LazyLock::ne
     let waking = |sql: &'static str| {
         (sql, format!("WITH changed AS ({sql}) SELECT changed.*, pg_notify('{WORK}', '') FROM changed"))
     };
-    [sql::ENQUEUE, sql::RELEASE, sql::SHARE, sql::GIVE_BACK, sql::AGAIN, sql::PAUSE_JOB, sql::RESUME]
-        .map(waking)
-        .into()
+    [sql::ENQUEUE, sql::RELEASE, sql::SHARE, sql::GIVE_BACK, sql::AGAIN, sql::PAUSE_JOB, sql::RESUME].map(waking).into()
 });
 
 /// The same for a cancel. What was only queued has no worker that would have to hear of it.

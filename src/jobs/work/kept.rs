@@ -3,13 +3,13 @@
 //! Jobs whose links look the same do not even begin together (`durable/`, `store/`). Those that meet here came by links that
 //! turned out to be the same, or want the same made of one content.
 
-use std::path::Path;
+use std::{path::Path, sync::PoisonError};
 
 use tokio::time::Instant;
 
 use super::{Loaded, Work};
 use crate::{
-    artifacts::{ArtifactKey, Artifacts, Kept},
+    artifacts::{ArtifactKey, Artifacts, Kept, Offer},
     cache::Key,
     media::{FitReport, FitTarget, Fitted},
     model::{Attempt, AttemptEnd, FileType, MediaFile, Options, Origin, Result, UploadLimit},
@@ -38,7 +38,8 @@ impl Work<'_> {
         let loaded = self.attempt_all(routed, limit).await?;
         let by = self.attempts.last().map(|attempt| (attempt.method, attempt.by.clone()));
         let (metadata, files) = (Some(loaded.metadata.clone()), loaded.files.clone());
-        artifacts.keep(&key, Kept { metadata, by, files, ..Kept::default() }).await;
+        let offer = artifacts.keep(&key, Kept { metadata, by, files, ..Kept::default() }).await;
+        self.offered(offer);
         Ok(loaded)
     }
 
@@ -76,9 +77,21 @@ impl Work<'_> {
         if is_sound || files.iter().all(|made| made.file_type != FileType::Audio) {
             // That a file may stay as it is is worth knowing, but no reason to keep it.
             files.retain(|made| made.path != file.path);
-            artifacts.keep(&key, Kept { files, warnings, ..Kept::default() }).await;
+            self.offered(artifacts.keep(&key, Kept { files, warnings, ..Kept::default() }).await);
         }
         Ok(fitted)
+    }
+
+    fn offered(&self, offer: Offer) {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner).push(offer);
+    }
+
+    /// Waits until other machines can find what was kept.
+    pub(super) async fn settle(&self) {
+        let offers = std::mem::take(&mut *self.offers.lock().unwrap_or_else(PoisonError::into_inner));
+        for offer in offers {
+            offer.settled().await;
+        }
     }
 
     fn key_of_fit(&self, file: &MediaFile, target: &FitTarget, is_sound: bool) -> ArtifactKey {

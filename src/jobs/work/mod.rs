@@ -6,12 +6,13 @@ mod kept;
 mod remembered;
 mod tries;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, atomic::AtomicBool};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{Folder, Parts};
 use crate::{
+    artifacts::Offer,
     deliver::Sink,
     fetch::Fetcher,
     model::{
@@ -41,6 +42,8 @@ pub(super) struct Work<'a> {
     attempts: Vec<Attempt>,
     /// Whether the attempt under way was answered from before.
     known: AtomicBool,
+    /// What is on its way to other machines.
+    offers: Mutex<Vec<Offer>>,
 }
 
 /// What an attempt brought: what the post holds, and its files in the order of its items.
@@ -57,12 +60,18 @@ impl<'a> Work<'a> {
         progress: &'a Progress,
         cancel: &'a CancellationToken,
     ) -> Self {
-        Self { kit, request, folder, progress, cancel, attempts: Vec::new(), known: AtomicBool::new(false) }
+        let (attempts, known, offers) = (Vec::new(), AtomicBool::new(false), Mutex::default());
+        Self { kit, request, folder, progress, cancel, attempts, known, offers }
     }
 
     /// All of it. What happened stands in `outcome` afterwards, also when it failed half-way.
     pub(super) async fn run(&mut self, sink: &dyn Sink, outcome: &mut Outcome) {
         let result = self.load_and_deliver(sink, outcome).await;
+        // Another job of the same link begins when this one ends, maybe on another machine.
+        tokio::select! {
+            () = self.settle() => {}
+            () = self.cancel.cancelled() => {}
+        }
         outcome.attempts = std::mem::take(&mut self.attempts);
         if let Err(error) = result {
             // A fault that only arose because somebody cancelled is a cancellation.
