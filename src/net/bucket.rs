@@ -332,5 +332,5 @@ fn late() -> Error {
 
 /// A body that is too long or broken: the store is the operator's, so no platform has changed.
 fn foreign(error: Error) -> Error {
-    if error.kind().retryable() { error } else { Error::internal(error.operator_text().to_owned()) }
+    if error.kind().retryable() { error } else { Error::internal(error.operator_text()) }
 }
