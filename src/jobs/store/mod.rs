@@ -91,6 +91,23 @@ impl fmt::Debug for JobStore {
     }
 }
 
+/// A claimed job that its caller has not heard of yet. Dropped, it is given back.
+struct Unheard {
+    store: JobStore,
+    claimed: Option<Claimed>,
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        let Some(claimed) = self.claimed.take() else { return };
+        let store = self.store.clone();
+        // Without a runtime, or should this fail, the lease lapses.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { store.give_back(&claimed.id, &claimed.lease).await });
+        }
+    }
+}
+
 impl JobStore {
     /// Opens a database and brings its tables to what this program knows. A SQLite file is made where there is none.
     ///
@@ -169,13 +186,13 @@ impl JobStore {
         let (answer, asked) = oneshot::channel();
         tokio::spawn(async move {
             let claimed = store.inner.claim(&worker, lease, limits).await;
-            if let Err(Ok(Some(claimed))) = answer.send(claimed) {
-                // Should this fail, the lease lapses.
-                let _ = store.give_back(&claimed.id, &claimed.lease).await;
-            }
+            let unheard = claimed.map(|claimed| claimed.map(|claimed| Unheard { store, claimed: Some(claimed) }));
+            // Whether the caller has gone before or goes with the answer in hand: what nobody takes out is given back.
+            drop(answer.send(unheard));
         });
         match timeout(ANSWER, asked).await {
-            Ok(claimed) => claimed.unwrap_or_else(|_| Err(StoreError::Other("a claim broke".into()))),
+            Ok(Ok(unheard)) => Ok(unheard?.and_then(|mut unheard| unheard.claimed.take())),
+            Ok(Err(_)) => Err(StoreError::Other("a claim broke".into())),
             Err(_) => Err(no_answer()),
         }
     }
